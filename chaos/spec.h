@@ -1,0 +1,80 @@
+// The language in which injections are written, for the environment variable CHAOS and for
+// chaos::Script. After FreeBSD's fail(9) and Rust's fail-rs; docs/chaos.md explains it with examples.
+//
+//   spec   = rule { ";" rule }
+//   rule   = pattern "=" term { "->" term }
+//   term   = { cond ":" } [ P "%" ] [ N "*" ] action
+//   cond   = "holding(" lock ")" | "after(" point ")" | "visit(" N ")"
+//   action = "off" | "yield" | "throw(" text ")" | "print(" text ")"
+//          | "delay(" microseconds ")" | "hold(" point ")"
+//
+// Blanks between the parts mean nothing. In a text, \) and \\ stand for ) and \.
+//
+// Meaning: when a thread comes to a point, the terms of each rule that names the point are tried
+// from left to right, and the first that fires ends its rule. A term fires if all its conditions
+// hold, then with probability P, and at most N times in the process; conditions that do not hold
+// and throws of the dice that fail do not count.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "chaos/points.h"
+
+namespace gort::chaos {
+
+// What must hold for a term to fire.
+struct Condition {
+  enum Kind {
+    kHolding,  // this thread holds the lock
+    kAfter,    // the last point that this thread came to before this one is `point`
+    kVisit,    // this is the number-th time that any thread comes here
+  };
+  Kind kind;
+  std::string lock;
+  Point point{};
+  std::int64_t number = 0;
+};
+
+struct Action {
+  enum Kind {
+    kOff,    // nothing, and the rest of the rule is not looked at
+    kThrow,  // runtime throw: fatal error with dump
+    kDelay,  // sleep for number microseconds
+    kYield,  // sched_yield
+    kPrint,  // a line on standard error
+    kHold,   // wait until another thread has come to `point`
+  };
+  Kind kind = kOff;
+  std::string text;
+  std::int64_t number = 0;
+  Point point{};
+};
+
+struct Term {
+  std::vector<Condition> conditions;
+  double probability = 1;   // in (0, 1]
+  std::int64_t count = -1;  // at most so many times; -1: no limit
+  Action action;
+};
+
+struct Rule {
+  std::vector<Point> points;
+  std::vector<Term> terms;
+};
+
+struct SpecError {
+  std::size_t position = 0;  // offset in the text at which it went wrong
+  std::string message;
+};
+
+// ParseSpec reads a whole spec; it never takes a part of a wrong one.
+std::variant<std::vector<Rule>, SpecError> ParseSpec(std::string_view text);
+
+// ShowSpecError is the message with its column, the text, and a caret below the place.
+std::string ShowSpecError(std::string_view text, const SpecError& error);
+
+}  // namespace gort::chaos

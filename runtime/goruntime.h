@@ -1,0 +1,55 @@
+// Package runtime, runtime/debug and syscall for programs. Ports the exported functions of debug.go,
+// proc.go and extern.go that need no collector.
+#pragma once
+
+#include <utility>
+
+#include "extern.h"
+#include "proc.h"
+
+namespace gort::runtime {
+
+// Number of goroutines that exist, the runtime's own left out.
+int NumGoroutine();
+// Number of processors that this process may use; constant.
+int NumCPU();
+// Sets the number of Ps, if n > 0, and returns the former one. Stops the world.
+int GOMAXPROCS(int n);
+// Makes the object that p points to reachable up to here.
+template <class T>
+inline void KeepAlive(const T& v) {
+  asm volatile("" : : "g"(&v) : "memory");
+}
+
+// Runs f, which may block in the kernel or in a C library, on this thread's system stack; the P goes
+// to other goroutines meanwhile. f must not use channels, locks of package sync or anything else that
+// parks. Go's cgocall.
+void cgocall(void (*fn)(void*), void* arg);
+template <class F>
+void cgocall(F&& f) {
+  using Fn = std::remove_reference_t<F>;
+  cgocall([](void* p) { (*static_cast<Fn*>(p))(); },
+          const_cast<void*>(static_cast<const void*>(&f)));
+}
+
+namespace debug {
+// Limit of one goroutine's stack, in bytes; returns the former one. Beyond it: «stack overflow».
+std::int64_t SetMaxStack(std::int64_t bytes);
+// Limit of the number of threads; returns the former one. Beyond it: «thread exhaustion».
+std::int64_t SetMaxThreads(std::int64_t threads);
+}  // namespace debug
+
+}  // namespace gort::runtime
+
+namespace gort::syscall {
+
+// The raw system call nr as a blocking call: the P goes to other goroutines if it lasts. Returns the
+// result, or -errno.
+long Syscall(long nr, long a1 = 0, long a2 = 0, long a3 = 0, long a4 = 0, long a5 = 0, long a6 = 0);
+// The same for calls that cannot block; keeps the P.
+long RawSyscall(long nr, long a1 = 0, long a2 = 0, long a3 = 0);
+int Getpid();
+// 0, or -errno.
+int Kill(int pid, int sig);
+
+}  // namespace gort::syscall

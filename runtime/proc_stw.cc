@@ -1,0 +1,196 @@
+// Stopping and starting the world. Ports that part of proc.go, and GOMAXPROCS of debug.go.
+//
+// Invariants:
+//  - worldsema is held from stopTheWorld to startTheWorld: one stopper at a time.
+//  - The caller's goroutine is _Gwaiting meanwhile, so that a stopper that waits for a scan of this
+//    very goroutine's stack does not deadlock with it.
+//  - sched.stopwait counts the Ps that still run; every P's stop lowers it under sched.lock, the last
+//    one wakes stopnote. While gcwaiting is set no P starts.
+//  - When stopTheWorldWithSema returns, every P is _Pgcstop and belongs to the caller.
+#include "os_linux.h"
+#include "print.h"
+#include "proc.h"
+#include "netpoll.h"
+#include "sema.h"
+
+namespace gort::runtime {
+
+atomic::Bool freezing;
+mutex deadlock;
+
+namespace {
+
+// Binary semaphores; 1 is free.
+atomic::Uint32 worldsema{1};
+
+constexpr const char* stwReasonStrings[] = {
+    "unknown",
+    "GC mark termination",
+    "GC sweep termination",
+    "write heap dump",
+    "goroutine profile",
+    "goroutine profile cleanup",
+    "all goroutines stack trace",
+    "read mem stats",
+    "AllThreadsSyscall",
+    "GOMAXPROCS",
+    "start trace",
+    "stop trace",
+};
+
+}  // namespace
+
+const char* stwReasonString(stwReason r) { return stwReasonStrings[r]; }
+
+void stopTheWorld(stwReason reason) {
+  semacquire(&worldsema);
+  g* gp = getg();
+  gp->m->preemptoff = stwReasonString(reason);
+  systemstack([=] {
+    casGToWaiting(gp, _Grunning, waitReasonStoppingTheWorld);
+    stopTheWorldWithSema(reason);
+    casgstatus(gp, _Gwaiting, _Grunning);
+  });
+}
+
+void startTheWorld() {
+  systemstack([] { startTheWorldWithSema(); });
+  // worldsema is given to a waiter directly: a loop of stops by one goroutine must not starve the
+  // others. Not preempted until it is released, or the new holder would wait for us to be scheduled.
+  m* mp = acquirem();
+  mp->preemptoff = "";
+  semrelease1(&worldsema, true, 0);
+  releasem(mp);
+}
+
+void stopTheWorldWithSema(stwReason) {
+  m* mp = getg()->m;
+  // Whoever waits for a lock of ours would never stop.
+  if (mp->locks > 0) throw_("stopTheWorld: holding locks");
+  lock(&sched.lock);
+  sched.stopwait = gomaxprocs;
+  sched.gcwaiting.Store(true);
+  preemptall();
+  mp->p->status.Store(_Pgcstop);
+  sched.stopwait--;
+  for (std::int32_t i = 0; i < allp.len; i++) {
+    p* pp = allp[i];
+    if (pp->status.Load() == _Psyscall && pp->status.CompareAndSwap(_Psyscall, _Pgcstop)) {
+      pp->syscalltick++;
+      sched.stopwait--;
+    }
+  }
+  std::int64_t now = nanotime();
+  while (p* pp = pidleget(now).pp) {
+    pp->status.Store(_Pgcstop);
+    sched.stopwait--;
+  }
+  bool wait = sched.stopwait > 0;
+  unlock(&sched.lock);
+  POINT(stoptheworld_before_wait);
+  if (wait) {
+    // A request for preemption may be lost; repeat until all have stopped.
+    while (!notetsleep(&sched.stopnote, 100 * 1000)) preemptall();
+    noteclear(&sched.stopnote);
+  }
+  const char* bad = nullptr;
+  if (sched.stopwait != 0) {
+    bad = "stopTheWorld: not stopped (stopwait != 0)";
+  } else {
+    for (std::int32_t i = 0; i < allp.len; i++)
+      if (allp[i]->status.Load() != _Pgcstop) bad = "stopTheWorld: not stopped (status != _Pgcstop)";
+  }
+  if (freezing.Load()) {
+    // Some other thread is crashing and has spoilt stopwait. Let it.
+    lock(&deadlock);
+    lock(&deadlock);
+  }
+  if (bad != nullptr) throw_(bad);
+  worldStopped();
+}
+
+std::int64_t startTheWorldWithSema() {
+  assertWorldStopped();
+  m* mp = acquirem();
+  if (netpollinited()) {
+    gList list = netpoll(0);
+    injectglist(&list);
+  }
+  lock(&sched.lock);
+  std::int32_t procs = gomaxprocs;
+  if (newprocs != 0) {
+    procs = newprocs;
+    newprocs = 0;
+  }
+  p* p1 = procresize(procs);
+  sched.gcwaiting.Store(false);
+  if (sched.sysmonwait.Load()) {
+    sched.sysmonwait.Store(false);
+    notewakeup(&sched.sysmonnote);
+  }
+  unlock(&sched.lock);
+  worldStarted();
+  while (p1 != nullptr) {
+    p* pp = p1;
+    p1 = p1->link;
+    if (m* nmp = pp->m; nmp != nullptr) {
+      pp->m = nullptr;
+      if (nmp->nextp != nullptr) throw_("startTheWorld: inconsistent mp->nextp");
+      nmp->nextp = pp;
+      notewakeup(&nmp->park);
+    } else {
+      newm(nullptr, pp, -1);
+    }
+  }
+  std::int64_t startTime = nanotime();
+  // There may be more work than the Ps with local work show; if not, the M stops again.
+  wakep();
+  releasem(mp);
+  return startTime;
+}
+
+// Stops as much as can be stopped, without guarantee, for a fatal throw that may hold any lock.
+void freezetheworld() {
+  freezing.Store(true);
+  for (int i = 0; i < 5; i++) {
+    // No Ps start any more, and stopTheWorld waits for ever.
+    sched.stopwait = freezeStopWait;
+    sched.gcwaiting.Store(true);
+    if (!preemptall()) break;
+    usleep(1000);
+  }
+  usleep(1000);
+  preemptall();
+  usleep(1000);
+}
+
+// On g0: the M gives its P to the stopper and sleeps.
+void gcstopm() {
+  m* mp = getg()->m;
+  if (!sched.gcwaiting.Load()) throw_("gcstopm: not waiting for gc");
+  if (mp->spinning) {
+    mp->spinning = false;
+    // Others see fewer spinning; when the world starts, startTheWorld wakes what is needed.
+    if (sched.nmspinning.Add(-1) < 0) throw_("gcstopm: negative nmspinning");
+  }
+  p* pp = releasep();
+  lock(&sched.lock);
+  pp->status.Store(_Pgcstop);
+  sched.stopwait--;
+  if (sched.stopwait == 0) notewakeup(&sched.stopnote);
+  unlock(&sched.lock);
+  stopm();
+}
+
+int GOMAXPROCS(int n) {
+  lock(&sched.lock);
+  int ret = gomaxprocs;
+  unlock(&sched.lock);
+  if (n <= 0 || n == ret) return ret;
+  stopTheWorld(stwGOMAXPROCS);
+  newprocs = n;
+  startTheWorld();
+  return ret;
+}
+
+}  // namespace gort::runtime

@@ -1,0 +1,493 @@
+// The runtime's central types: g (goroutine), m (thread), p (right to run goroutines), sched, and
+// what hangs on them. Ports runtime2.go.
+//
+// Who may touch what, in general:
+//  - a g's fields belong to the M that runs it, or, while it does not run, to whoever holds its
+//    _Gscan bit or took it from a queue;
+//  - an m's fields belong to its own thread; a p's to the M that holds it;
+//  - what others may read at the same time is atomic (atomic.h); the comment says who and why the
+//    order is enough.
+#pragma once
+
+#include "atomic.h"
+#include "lock_futex.h"
+#include "lockrank.h"
+#include "sys.h"
+
+namespace gort::runtime {
+
+struct g;
+struct m;
+struct p;
+struct sudog;
+struct hchan;
+struct timer;
+struct mcache;
+struct mspan;
+struct _defer;
+struct _panic;
+struct deferframe;
+
+// Goroutine states, with Go's values (runtime2.go). casgstatus and its kin are the only writers of
+// g.atomicstatus; see proc_status.cc for the transitions.
+inline constexpr std::uint32_t _Gidle = 0;       // allocated, not initialised
+inline constexpr std::uint32_t _Grunnable = 1;   // on a run queue; owns no stack execution
+inline constexpr std::uint32_t _Grunning = 2;    // runs user code, owns its stack, has M and P
+inline constexpr std::uint32_t _Gsyscall = 3;    // in a system call, owns its stack, has an M
+inline constexpr std::uint32_t _Gwaiting = 4;    // blocked; on a wait queue somewhere
+inline constexpr std::uint32_t _Gdead = 6;       // unused: just exited, on a free list, or new
+inline constexpr std::uint32_t _Gcopystack = 8;  // its stack is being moved by newstack
+inline constexpr std::uint32_t _Gpreempted = 9;  // stopped itself for suspendG; no wait queue
+inline constexpr std::uint32_t _Gscan = 0x1000;  // or-ed in: somebody holds g's stack still
+inline constexpr std::uint32_t _Gscanrunnable = _Gscan + _Grunnable;
+inline constexpr std::uint32_t _Gscanrunning = _Gscan + _Grunning;
+inline constexpr std::uint32_t _Gscansyscall = _Gscan + _Gsyscall;
+inline constexpr std::uint32_t _Gscanwaiting = _Gscan + _Gwaiting;
+inline constexpr std::uint32_t _Gscanpreempted = _Gscan + _Gpreempted;
+
+// P states.
+inline constexpr std::uint32_t _Pidle = 0;     // on the idle list, or owned by who is moving it
+inline constexpr std::uint32_t _Prunning = 1;  // owned by an M
+inline constexpr std::uint32_t _Psyscall = 2;  // its M is in a system call; may be taken by CAS
+inline constexpr std::uint32_t _Pgcstop = 3;   // stopped for stop-the-world, owned by the stopper
+inline constexpr std::uint32_t _Pdead = 4;     // beyond GOMAXPROCS; keeps its caches' memory only
+
+// The bounds of a goroutine stack: exactly [lo, hi).
+struct stack {
+  uintptr lo;
+  uintptr hi;
+};
+
+// Where a goroutine continues. sp points at the block of callee-saved registers that the switch
+// pushed; above it lies the address to continue at (asm_amd64.S). pc and bp repeat what is in that
+// block, for tracebacks.
+struct gobuf {
+  uintptr sp;
+  uintptr pc;
+  uintptr bp;
+};
+
+struct heldLockInfo {
+  uintptr lockAddr;
+  lockRank rank;
+};
+
+// Why a goroutine is blocked; the text stands in brackets in its traceback header.
+enum waitReason : std::uint8_t {
+  waitReasonZero,
+  waitReasonGCAssistMarking,
+  waitReasonIOWait,
+  waitReasonChanReceiveNilChan,
+  waitReasonChanSendNilChan,
+  waitReasonDumpingHeap,
+  waitReasonGarbageCollection,
+  waitReasonGarbageCollectionScan,
+  waitReasonPanicWait,
+  waitReasonSelect,
+  waitReasonSelectNoCases,
+  waitReasonGCAssistWait,
+  waitReasonGCSweepWait,
+  waitReasonGCScavengeWait,
+  waitReasonChanReceive,
+  waitReasonChanSend,
+  waitReasonFinalizerWait,
+  waitReasonForceGCIdle,
+  waitReasonSemacquire,
+  waitReasonSleep,
+  waitReasonSyncCondWait,
+  waitReasonSyncMutexLock,
+  waitReasonSyncRWMutexRLock,
+  waitReasonSyncRWMutexLock,
+  waitReasonTraceReaderBlocked,
+  waitReasonWaitForGCCycle,
+  waitReasonGCWorkerIdle,
+  waitReasonGCWorkerActive,
+  waitReasonPreempted,
+  waitReasonDebugCall,
+  waitReasonGCMarkTermination,
+  waitReasonStoppingTheWorld,
+  waitReasonFlushProcCaches,
+};
+const char* waitReasonString(waitReason w);
+constexpr bool isMutexWait(waitReason w) {
+  return w == waitReasonSyncMutexLock || w == waitReasonSyncRWMutexRLock ||
+         w == waitReasonSyncRWMutexLock;
+}
+
+// What the execution tracer calls a block (trace.go); carried from gopark to the tracer.
+enum traceBlockReason : std::uint8_t {
+  traceBlockGeneric,
+  traceBlockForever,
+  traceBlockNet,
+  traceBlockSelect,
+  traceBlockCondWait,
+  traceBlockSync,
+  traceBlockChanSend,
+  traceBlockChanRecv,
+  traceBlockGCMarkAssist,
+  traceBlockGCSweep,
+  traceBlockSystemGoroutine,
+  traceBlockPreempted,
+  traceBlockDebugCall,
+  traceBlockUntilGCEnds,
+  traceBlockSleep,
+};
+
+enum throwType : std::uint32_t {
+  throwTypeNone,     // not throwing
+  throwTypeUser,     // the user's fault: system frames are left out of the dump
+  throwTypeRuntime,  // the runtime's own fault: they are shown
+};
+
+struct g {
+  // stack bounds; written by the owner, or by who moves the stack (status _Gcopystack or _Gscan).
+  struct stack stack;
+  // Compared with the stack pointer at function entry through %fs:112, which the M that runs g
+  // keeps equal to it. stack.lo+stackGuard, or stackPreempt to ask for preemption. Others store
+  // stackPreempt only (preemptone): a store that is lost to the owner's is repeated by sysmon, so
+  // relaxed is enough.
+  atomic::Racy<uintptr> stackguard0;
+
+  struct _panic* _panic;  // innermost panic, a record on this stack; owner
+  struct _defer* _defer;  // innermost deferred call; owner
+  // Current m. Written on that M by execute and dropg; tracebacks and schedtrace look from outside
+  // and take any recent value.
+  atomic::Racy<struct m*> m;
+  gobuf sched;  // valid while g does not run
+  // Bytes that the function which called __morestack needs; 0 when none is stopped there. Owner.
+  uintptr morestackframe;
+
+  // If in _Gsyscall: where the stack stood at the call, for tracebacks and stack scans. 0 otherwise.
+  uintptr syscallsp;
+  uintptr syscallpc;
+  uintptr syscallbp;
+  uintptr stktopsp;  // sp at the outermost frame, checked by tracebacks
+
+  // What the waker hands over: the sudog of the channel operation that was completed.
+  // Written by who dequeued g's sudog, read by g once it runs again (the run queues order them).
+  void* param;
+  atomic::Uint32 atomicstatus;
+  std::uint64_t goid;    // constant from newproc1 to goexit0
+  g* schedlink;          // next in a gList or gQueue; protected by what protects that list
+  std::int64_t waitsince;  // ns, approximate time of blocking; set by tracebacks' callers
+  // Set before g blocks; read from outside by tracebacks, which take a slightly old one.
+  atomic::Racy<waitReason> waitreason;
+
+  // preemption request; duplicates stackguard0 == stackPreempt. Set by others, relaxed as above.
+  atomic::Racy<bool> preempt;
+  bool preemptStop;    // stop in _Gpreempted rather than yield; protected by _Gscan
+  bool preemptShrink;  // shrink the stack at the next synchronous safe point; protected by _Gscan
+  bool asyncSafePoint;  // stopped by a signal: frames in unknown state, the stack must not move
+  bool gcscandone;     // stack scanned in this cycle; protected by _Gscan
+  bool throwsplit;     // growing the stack now is an error (in a system call); owner
+  // There are unlocked channels whose sudogs point into this stack: a copy must take their locks.
+  // Written by the owner before it parks (under those locks, in the park commit) and after it wakes.
+  bool activeStackChans;
+  // About to park on a channel: between the status change and the park commit, shrinking is unsafe.
+  atomic::Bool parkingOnChan;
+  bool pinned;          // started by go_pinned: the stack never moves; constant while g lives
+  bool systemg;         // a goroutine of the runtime itself, hidden from users; constant while g lives
+  bool tracking;        // measuring this g's scheduling latency; owner
+  std::uint8_t trackingSeq;
+  std::int64_t trackingStamp;  // ns
+  std::int64_t runnableTime;   // ns
+  atomic::Racy<struct m*> lockedm;  // LockOSThread; written by g itself, shown by schedtrace
+
+  std::uint64_t parentGoid;  // goid of the creator
+  uintptr gopc;              // pc of the go statement
+  uintptr startpc;           // pc of the goroutine's function
+  void* closure;             // heap copy of fn and its arguments when they are not on the stack
+  void (*closurefree)(void*);  // destroys closure when g exits
+
+  // sudogs that g waits on and whose elem may point into g's stack, in lock order; owner, or who
+  // moves the stack.
+  sudog* waiting;
+  struct timer* timer;        // cached for time::Sleep; owner
+  atomic::Uint32 selectDone;  // 1 once a case of the select g is blocked in has won
+  deferframe* deferframe_;    // innermost func() frame; a record on this stack; owner
+
+  void* racectx;           // TSan fiber; null in plain builds
+  uintptr racestack;       // its shadow-stack position when empty
+};
+
+inline constexpr std::uint8_t gTrackingPeriod = 8;
+
+using mstartfn_t = void (*)();
+
+struct m {
+  struct g* g0;        // goroutine with the scheduling stack; constant
+  struct g* gsignal;   // signal-handling g; constant after minit
+  // The goroutine that runs on this M, null while it schedules. Written on this thread; preemptone
+  // and tracebacks read it from outside and take any recent value.
+  atomic::Racy<struct g*> curg;
+  // Attached p, null when not running goroutine code. Written on this thread; schedtrace reads it.
+  atomic::Racy<struct p*> p;
+  atomic::Racy<struct p*> nextp;  // p to acquire on wake-up; written before notewakeup(park)
+  struct p* oldp;                 // p held before the system call
+  // Address of this thread's %fs:112, so that others can store stackPreempt there.
+  // Written once by the thread itself at start; null before.
+  atomic::Pointer<atomic::Uintptr> stackguardslot;
+
+  std::uint64_t procid;  // kernel thread id
+  std::int64_t id;
+  mstartfn_t mstartfn;
+
+  std::int32_t mallocing;
+  atomic::Racy<throwType> throwing;
+  const char* preemptoff;  // if not "", keep curg on this M; the reason, for people
+  // Number of locks held and of other reasons not to be preempted; shown by schedtrace.
+  atomic::Racy<std::int32_t> locks;
+  atomic::Racy<std::int32_t> dying;
+  // Out of work and looking for some. Written on this thread, or under sched.lock by who starts it.
+  atomic::Racy<bool> spinning;
+  atomic::Racy<bool> blocked;  // asleep on a note
+  std::int8_t printlock;
+  std::uint8_t traceback;
+  std::uint64_t fastrand;  // state of the generator
+  note park;
+  struct m* alllink;    // next on allm; constant after publication
+  struct m* schedlink;  // next on sched.midle or a hand-off list; protected by that list's lock
+  atomic::Racy<struct g*> lockedg;
+  std::uint32_t lockedExt;  // LockOSThread calls that are open
+  std::uint32_t lockedInt;  // the runtime's own lockOSThread calls that are open
+
+  // Arguments that gopark leaves for park_m.
+  bool (*waitunlockf)(struct g*, void*);
+  void* waitlock;
+  traceBlockReason waitTraceBlockReason;
+  int waitTraceSkip;
+
+  std::uint32_t syscalltick;
+  struct m* freelink;          // on sched.freem
+  atomic::Uint32 freeWait;     // freeMWait until the thread no longer needs m and g0
+  std::uint32_t preemptGen;
+
+  // Locks held, innermost last; checked builds only; this thread.
+  int locksHeldLen;
+  heldLockInfo locksHeld[10];
+
+#if GORT_POINTS
+  // While this thread is asleep in lock2: the lock, and the frame at which its stack begins for a
+  // reader. Null otherwise. Written on this thread; chaos/ reads them from outside.
+  atomic::Racy<mutex*> waitinglock;
+  atomic::Racy<uintptr> waitingfp;
+#endif
+};
+
+// Values of m.freeWait.
+inline constexpr std::uint32_t freeMStack = 0;  // free the stack and the reference
+inline constexpr std::uint32_t freeMRef = 1;    // free the reference
+inline constexpr std::uint32_t freeMWait = 2;   // still in use
+
+// Lists of gs, linked through schedlink: a g is on at most one.
+struct gQueue {
+  g* head = nullptr;
+  g* tail = nullptr;
+  bool empty() const { return head == nullptr; }
+  void push(g* gp);      // at the head
+  void pushBack(g* gp);  // at the tail
+  void pushBackAll(gQueue q2);
+  g* pop();
+};
+struct gList {
+  // Atomic only because gfget looks at sched.gFree's heads before it takes the lock.
+  atomic::Racy<g*> head;
+  bool empty() const { return head == nullptr; }
+  void push(g* gp);
+  void pushAll(gQueue q);
+  g* pop();
+};
+
+struct sysmontick {  // sysmon only
+  std::uint32_t schedtick;
+  std::int64_t schedwhen;
+  std::uint32_t syscalltick;
+  std::int64_t syscallwhen;
+};
+
+inline constexpr std::uint32_t runqlen = 256;
+inline constexpr int sudogcachecap = 128;
+
+struct p {
+  std::int32_t id;  // constant
+  // One of _Pidle ...; a change from _Psyscall is a CAS, others are made by the owner.
+  atomic::Uint32 status;
+  p* link;  // next on sched.pidle or procresize's list
+  // Incremented on every scheduler call and system call; sysmon reads them to see progress.
+  atomic::Racy<std::uint32_t> schedtick;
+  atomic::Racy<std::uint32_t> syscalltick;
+  struct sysmontick sysmontick;
+  // Back-link, null when idle; written by who owns p; preemptone and schedtrace read it.
+  atomic::Racy<struct m*> m;
+  struct mcache* mcache;
+
+  _defer* deferpool;  // free records, linked through link
+  std::int32_t deferpoollen;
+
+  std::uint64_t goidcache;  // next goid to hand out, up to goidcacheend
+  std::uint64_t goidcacheend;
+
+  // Queue of runnable goroutines, a ring. The owner adds at runqtail; the owner and thieves take at
+  // runqhead by CAS. Release store of the tail publishes the slots, acquire load of the head makes
+  // sure that a slot is empty before it is written again. The slots themselves are relaxed: a thief
+  // that reads a slot too late fails its CAS.
+  atomic::Uint32 runqhead;
+  atomic::Uint32 runqtail;
+  atomic::Relaxed<g*> runq[runqlen];
+  // If not null, a goroutine that was readied by the one that runs now and shares its time slice.
+  // Others may CAS it to null; only the owner puts one in.
+  atomic::Pointer<g> runnext;
+
+  struct {
+    gList list;  // _Gdead gs, with and without stack
+    atomic::Racy<std::int32_t> n;  // gcount adds these up from outside
+  } gFree;
+
+  sudog* sudogcache[sudogcachecap];
+  int sudogcachelen;
+
+  // The when of the first timer, 0 for none; written under timersLock, read without.
+  atomic::Int64 timer0When;
+  atomic::Int64 timerModifiedEarliest;
+
+  atomic::Uint32 runSafePointFn;  // 1: call sched.safePointFn at the next safe point
+
+  mutex timersLock;  // protects timers; other Ps run them too
+  timer** timers;    // a 4-ary heap by when
+  std::int32_t timerslen;
+  std::int32_t timerscap;
+  atomic::Uint32 numTimers;
+  atomic::Uint32 deletedTimers;
+
+  // Ask this P to enter the scheduler soon, whatever runs on it. Relaxed as g.preempt.
+  atomic::Racy<bool> preempt;
+};
+
+// Bitmask with one bit per P. Bits change atomically; the words move only while the world is
+// stopped and all is protected by allpLock besides.
+struct pMask {
+  atomic::Uint32* words = nullptr;
+  std::int32_t len = 0;
+  bool read(std::uint32_t id) const {
+    return (words[id / 32].Load() & (std::uint32_t(1) << (id % 32))) != 0;
+  }
+  void set(std::int32_t id) { words[id / 32].Or(std::uint32_t(1) << (id % 32)); }
+  void clear(std::int32_t id) { words[id / 32].And(~(std::uint32_t(1) << (id % 32))); }
+};
+
+struct schedt {
+  atomic::Uint64 goidgen;
+  atomic::Int64 lastpoll;   // ns, time of the last poll, 0 while somebody polls
+  atomic::Int64 pollUntil;  // ns, the time to which the current poll sleeps
+
+  mutex lock;
+
+  // Protected by lock:
+  struct m* midle;  // idle Ms
+  // The counts are also shown and compared by readers without the lock, who take any recent value.
+  atomic::Racy<std::int32_t> nmidle;
+  std::int32_t nmidlelocked;
+  atomic::Racy<std::int64_t> mnext;  // number of Ms made so far, and next id
+  std::int32_t maxmcount;
+  std::int32_t nmsys;  // system Ms, left out of the deadlock count
+  atomic::Racy<std::int64_t> nmfreed;
+
+  atomic::Int32 ngsys;  // number of system goroutines
+
+  // Idle Ps; protected by lock. exitsyscallfast looks whether there is one before it locks.
+  atomic::Racy<struct p*> pidle;
+  atomic::Int32 npidle;
+  atomic::Int32 nmspinning;    // see proc_schedule.cc
+  atomic::Uint32 needspinning;  // boolean; set to 1 under lock only
+
+  // Global run queue; protected by lock. runqsize is also read without it as a hint.
+  gQueue runq;
+  atomic::Racy<std::int32_t> runqsize;
+
+  // Selective disabling of user goroutines; protected by lock; user is also read as a hint.
+  struct {
+    atomic::Racy<bool> user;
+    gQueue runnable;
+    std::int32_t n;
+  } disable;
+
+  // Global cache of dead gs.
+  struct {
+    mutex lock;
+    gList stack;    // with stacks
+    gList noStack;  // without
+    atomic::Racy<std::int32_t> n;
+  } gFree;
+
+  mutex sudoglock;
+  sudog* sudogcache;  // protected by sudoglock
+
+  mutex deferlock;
+  _defer* deferpool;  // protected by deferlock
+
+  struct m* freem;  // Ms waiting to be freed; protected by lock
+
+  atomic::Bool gcwaiting;  // somebody wants the world stopped
+  // Ps that still have to stop; protected by lock, read as a hint by exitsyscallfast.
+  atomic::Racy<std::int32_t> stopwait;
+  note stopnote;
+  atomic::Bool sysmonwait;
+  note sysmonnote;
+
+  // Called on each P at its next safe point when p.runSafePointFn is set; protected by lock.
+  void (*safePointFn)(struct p*);
+  std::int32_t safePointWait;
+  note safePointNote;
+
+  std::int64_t procresizetime;  // ns; world stopped
+  std::int64_t totaltime;       // integral of gomaxprocs over time, up to procresizetime
+
+  mutex sysmonlock;  // hold it to keep sysmon out
+
+  atomic::Int64 totalMutexWaitTime;  // ns
+};
+
+// A g in a wait list, of a channel or a semaphore. One g may be on many lists and one object may
+// have many waiters, hence a record for each pair. From acquireSudog, back by releaseSudog.
+struct sudog {
+  // Protected by the lock of the channel or semaphore root that the sudog is queued on.
+  struct g* g;
+  sudog* next;
+  sudog* prev;
+  void* elem;  // data element, may point into g's stack
+
+  std::int64_t acquiretime;
+  std::int64_t releasetime;
+  std::uint32_t ticket;
+
+  bool isSelect;  // g is in a select: selectDone decides who wins
+  bool success;   // a value was transferred, rather than the channel closed
+
+  sudog* parent;    // semaRoot's tree
+  sudog* waitlink;  // g.waiting list or semaRoot
+  sudog* waittail;  // semaRoot
+  hchan* c;         // channel
+};
+
+extern atomic::Racy<m*> allm;  // list through alllink; grows at the head under sched.lock
+extern atomic::Racy<std::int32_t> gomaxprocs;  // changes while the world is stopped only
+extern std::int32_t ncpu;                      // constant after schedinit
+extern schedt sched;
+extern std::int32_t newprocs;  // asked-for GOMAXPROCS; world stopped
+
+// len(allp) == gomaxprocs. Written while the world is stopped, under allpLock; read with a P, or
+// under allpLock, or from a copy that was taken with a P.
+struct pSlice {
+  p** ptr = nullptr;
+  std::int32_t len = 0;
+  p* operator[](std::int32_t i) const { return ptr[i]; }
+};
+extern mutex allpLock;
+extern pSlice allp;
+extern pMask idlepMask;   // Ps on the idle list
+extern pMask timerpMask;  // Ps that may have a timer
+
+extern m m0;
+extern g g0;
+
+}  // namespace gort::runtime

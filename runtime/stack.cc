@@ -1,0 +1,296 @@
+// Growing, moving and shrinking stacks. Ports the second half of stack.go. Allocation is in
+// stackalloc.cc.
+//
+// Invariants:
+//  - At a safe point every live value of a goroutine lies in the used part of its stack,
+//    [sched.sp, stack.hi): registers were pushed by the switch (asm_amd64.S).
+//  - There are no stack maps. copystack adds the distance to every word w of the used part with
+//    old.lo < w < old.hi. Not to hi, which may be the address of a heap object behind the stack
+//    (gostartstack leaves room below hi, so that one past the end of the outermost object is still
+//    inside); nor to lo, which may be one past the end of an array before the stack, and is below
+//    the guard, where nothing lives.
+//    An integer that happens to have such a value would be changed too; no address-sized integer
+//    that a program keeps on its stack may equal an address inside that same stack.
+//  - Outside the stack only these point into it, and are adjusted by name: g.sched.bp, sudog.elem of
+//    g.waiting, and the records of defer, panic and func frames.
+//  - Other goroutines write to this stack through sudog.elem only, and under the lock of the sudog's
+//    channel. If g.activeStackChans is set those locks are free and copystack takes them; if it is
+//    not, either nobody can know the address, or g itself holds the locks (it grows its stack while
+//    it sets up a channel operation) and taking them would deadlock.
+//  - Between the change to _Gwaiting and the commit that sets activeStackChans (g.parkingOnChan),
+//    neither is true: the stack may grow then but not shrink.
+//  - The distance of a copy is a multiple of 16, since tops are.
+#include "stack.h"
+
+#include "chan.h"
+#include "panic.h"
+#include "print.h"
+#include "proc.h"
+#include "runtime1.h"
+
+namespace gort::runtime {
+
+std::uint32_t startingStackSize = fixedStack;
+atomic::Racy<uintptr> maxstacksize{1 << 20};  // enough until main sets it
+uintptr maxstackceiling = 1 << 20;
+
+namespace {
+
+struct adjustinfo {
+  stack old;
+  uintptr delta;  // new top - old top
+  uintptr sghi;   // end of the highest sudog element in the stack; 0 for none
+};
+
+GORT_INLINE bool inOld(const adjustinfo& a, uintptr w) { return a.old.lo < w && w < a.old.hi; }
+
+template <class T>
+void adjustpointer(const adjustinfo& a, T* slot) {
+  uintptr w;
+  static_assert(sizeof(T) == sizeof w);
+  __builtin_memcpy(&w, slot, sizeof w);
+  if (!inOld(a, w)) return;
+  w += a.delta;
+  __builtin_memcpy(slot, &w, sizeof w);
+}
+
+// Adjusts the words of [lo, hi) of the new stack.
+__attribute__((disable_sanitizer_instrumentation)) void adjustwords(const adjustinfo& a, uintptr lo,
+                                                                     uintptr hi) {
+  auto* end = reinterpret_cast<uintptr*>(hi);
+  for (auto* w = reinterpret_cast<uintptr*>(lo); w < end; w++)
+    if (inOld(a, *w)) *w += a.delta;
+}
+
+void adjustctxt(g* gp, const adjustinfo& a) { adjustpointer(a, &gp->sched.bp); }
+
+void adjustsudogs(g* gp, const adjustinfo& a) {
+  for (sudog* s = gp->waiting; s != nullptr; s = s->waitlink) adjustpointer(a, &s->elem);
+}
+
+__attribute__((disable_sanitizer_instrumentation)) void fillstack(stack stk, unsigned char b) {
+  for (uintptr p = stk.lo; p < stk.hi; p++) *reinterpret_cast<volatile unsigned char*>(p) = b;
+}
+
+// End of the highest element that a sudog of gp has in stk, up to a whole word; 0 for none.
+uintptr findsghi(g* gp, stack stk) {
+  uintptr sghi = 0;
+  for (sudog* sg = gp->waiting; sg != nullptr; sg = sg->waitlink) {
+    uintptr p = reinterpret_cast<uintptr>(sg->elem) + sg->c->elemsize;
+    if (stk.lo <= p && p < stk.hi && p > sghi) sghi = p;
+  }
+  return alignUp(sghi, sys::PtrSize);
+}
+
+// With all channels of gp locked, so that nobody writes an element: redirects the sudogs to the new
+// stack, and copies and adjusts the part of the stack that holds elements. Returns the bytes copied.
+// The channels' locks have rank HchanLeaf here: they may be taken with the _Gscan bit held.
+uintptr syncadjustsudogs(g* gp, uintptr used, const adjustinfo& a) {
+  if (gp->waiting == nullptr) return 0;
+  POINT(copystack_before_sudog_lock);
+  hchan* lastc = nullptr;
+  for (sudog* sg = gp->waiting; sg != nullptr; sg = sg->waitlink) {
+    // A select may wait twice on one channel; in lock order those are neighbours.
+    if (sg->c != lastc) lockWithRank(&sg->c->lock, lockRankHchanLeaf);
+    lastc = sg->c;
+  }
+  adjustsudogs(gp, a);
+  uintptr sgsize = 0;
+  if (a.sghi != 0) {
+    uintptr oldBot = a.old.hi - used;
+    sgsize = a.sghi - oldBot;
+    memmove(reinterpret_cast<void*>(oldBot + a.delta), reinterpret_cast<void*>(oldBot), sgsize);
+    // Here and not with the rest of the stack: an element may hold a pointer to itself
+    // (std::string), and as soon as the locks are free a partner moves it out, or another one in.
+    adjustwords(a, oldBot + a.delta, a.sghi + a.delta);
+  }
+  lastc = nullptr;
+  for (sudog* sg = gp->waiting; sg != nullptr; sg = sg->waitlink) {
+    if (sg->c != lastc) unlock(&sg->c->lock);
+    lastc = sg->c;
+  }
+  return sgsize;
+}
+
+}  // namespace
+
+void copystack(g* gp, uintptr newsize) {
+  if (gp->syscallsp != 0) throw_("stack growth not allowed in system call");
+  stack old = gp->stack;
+  if (old.lo == 0) throw_("nil stackbase");
+  if (gp->pinned) throw_("copystack: goroutine is pinned");
+  uintptr used = old.hi - gp->sched.sp;
+
+  stack nw = stackalloc(static_cast<std::uint32_t>(newsize));
+  if (dbg.stackpoison > 0) fillstack(nw, 0xfd);
+
+  adjustinfo a{old, nw.hi - old.hi, 0};
+  uintptr ncopy = used;
+  if (!gp->activeStackChans) {
+    if (newsize < old.hi - old.lo && gp->parkingOnChan.Load())
+      throw_("racy sudog adjustment due to parking on channel");
+    adjustsudogs(gp, a);
+  } else {
+    a.sghi = findsghi(gp, old);
+    // The part below sghi is copied and adjusted under the channels' locks, the rest after.
+    ncopy -= syncadjustsudogs(gp, used, a);
+  }
+  memmove(reinterpret_cast<void*>(nw.hi - ncopy), reinterpret_cast<void*>(old.hi - ncopy), ncopy);
+
+  adjustctxt(gp, a);
+  adjustdefers(gp, old.lo, old.hi, a.delta);
+  adjustpanics(gp, old.lo, old.hi, a.delta);
+
+  gp->stack = nw;
+  gp->stackguard0 = nw.lo + stackGuard;  // may overwrite a preemption request, which sysmon repeats
+  gp->sched.sp = nw.hi - used;
+  gp->stktopsp += a.delta;
+  adjustwords(a, nw.hi - ncopy, nw.hi);
+  POINT(copystack_after_copy);
+
+  if (dbg.stackpoison > 0) fillstack(old, 0xfc);
+  stackfree(old);
+}
+
+std::int32_t round2(std::int32_t x) {
+  unsigned s = 0;
+  while ((std::int64_t(1) << s) < x) s++;
+  return std::int32_t(1) << s;
+}
+
+bool isShrinkStackSafe(g* gp) {
+  // In a system call the kernel may hold addresses; at an asynchronous safe point registers are not
+  // on the stack; while parking on a channel nobody knows whether the locks must be taken.
+  return gp->syscallsp == 0 && !gp->asyncSafePoint && !gp->parkingOnChan.Load() && !gp->pinned;
+}
+
+void shrinkstack(g* gp) {
+  if (gp->stack.lo == 0) throw_("missing stack in shrinkstack");
+  if (std::uint32_t s = readgstatus(gp); (s & _Gscan) == 0) {
+    g* curg = getg()->m->curg;
+    if (!(gp == curg && getg() != curg && s == _Grunning)) throw_("bad status in shrinkstack");
+  }
+  if (!isShrinkStackSafe(gp)) throw_("shrinkstack at bad time");
+  if (dbg.gcshrinkstackoff > 0) return;
+  uintptr oldsize = gp->stack.hi - gp->stack.lo;
+  uintptr newsize = oldsize / 2;
+  if (newsize < fixedStack) return;
+  uintptr used = gp->stack.hi - gp->sched.sp + gp->morestackframe + stackGuard - stackSmall;
+  if (used >= oldsize / 4) return;
+  copystack(gp, newsize);
+}
+
+namespace {
+
+[[noreturn]] GORT_NOINLINE void stackoverflow(g* gp, uintptr sp) {
+  uintptr limit = maxstacksize < maxstackceiling ? static_cast<uintptr>(maxstacksize)
+                                                 : maxstackceiling;
+  print("runtime: goroutine stack exceeds ", limit, "-byte limit\n");
+  print("runtime: sp=", hex(sp), " stack=[", hex(gp->stack.lo), ", ", hex(gp->stack.hi), "]\n");
+  throw_("stack overflow");
+}
+
+[[noreturn]] GORT_NOINLINE void badgrowth(g* gp, const char* what) {
+  print("runtime: newstack sp=", hex(gp->sched.sp), " stack=[", hex(gp->stack.lo), ", ",
+        hex(gp->stack.hi), "]\n");
+  getg()->m->traceback = 2;
+  throw_(what);
+}
+
+}  // namespace
+
+// Called on g0 by __morestack, through mcall, with gp stopped in the prologue of the function that
+// needs room: either the stack is too small or somebody asked for preemption. Ports newstack.
+extern "C" [[noreturn]] void gort_newstack(g* gp) {
+  m* mp = getg()->m;
+  uintptr stackguard0 = gp->stackguard0;
+  if (stackguard0 == stackFork) badgrowth(gp, "stack growth after fork");
+  if (mp->curg != gp) badgrowth(gp, "runtime: wrong goroutine in newstack");
+  if (gp->throwsplit) badgrowth(gp, "runtime: stack split at bad time");
+
+  bool preempt = stackguard0 == stackPreempt;
+  uintptr sp = gp->sched.sp;
+  // The function goes on behind its check, not at it: it must have room when it is resumed.
+  // g.morestackframe tells shrinkstack to leave that room while the goroutine is stopped here.
+  uintptr framesize = gp->morestackframe;
+  bool fits = sp > gp->stack.lo + stackGuard && sp - (gp->stack.lo + stackGuard) > framesize;
+  if (gp->stack.lo == 0) throw_("missing stack in newstack");
+  if (sp < gp->stack.lo) {
+    print("runtime: gp=", static_cast<void*>(gp), ", goid=", gp->goid,
+          ", gp->status=", hex(readgstatus(gp)), "\n ");
+    print("runtime: split stack overflow: ", hex(sp), " < ", hex(gp->stack.lo), "\n");
+    throw_("runtime: split stack overflow");
+  }
+  if (preempt) {
+    gp->stackguard0 = gp->stack.lo + stackGuard;
+    if (canPreemptM(mp)) {
+      if (mp->p == nullptr && mp->locks == 0) throw_("runtime: g is running but p is not");
+      if (fits) {
+        if (gp->preemptShrink) {
+          // We are at a synchronous safe point and it was put off to here.
+          gp->preemptShrink = false;
+          shrinkstack(gp);
+        }
+        if (gp->preemptStop) preemptPark(gp);
+        gopreempt_m(gp);
+      }
+      // No room: grow first, and leave the request for the next prologue.
+    } else if (fits) {
+      // Not now. unlock and releasem set the request again.
+      gogo(gp);
+    }
+  } else if (fits && stackguard0 != stackForceMove && dbg.stackmoveall <= 0) {
+    // A request that was meant for another goroutine and hit this thread's limit after the switch.
+    gogo(gp);
+  }
+
+  uintptr oldsize = gp->stack.hi - gp->stack.lo;
+  uintptr used = gp->stack.hi - sp;
+  uintptr newsize = oldsize;
+  if (stackguard0 != stackForceMove && !(dbg.stackmoveall > 0 && fits)) newsize *= 2;
+  while (newsize - used < framesize + stackGuard) {
+    newsize *= 2;
+    if (newsize > maxstackceiling) break;
+  }
+  if (newsize > maxstacksize || newsize > maxstackceiling) stackoverflow(gp, sp);
+  if (gp->pinned) {
+    print("runtime: pinned goroutine exceeds its ", oldsize, "-byte stack\n");
+    throw_("stack overflow");
+  }
+  // The status tells a collector that scans concurrently to wait.
+  casgstatus(gp, _Grunning, _Gcopystack);
+  copystack(gp, newsize);
+  casgstatus(gp, _Gcopystack, _Grunning);
+  if (gp->preempt && canPreemptM(mp)) gp->stackguard0 = stackPreempt;
+  gogo(gp);
+}
+
+extern "C" [[noreturn]] void gort_badmorestack(uintptr bp, uintptr framesize) {
+  g* gp = getg();
+  if (gp == nullptr) throw_("morestack on a thread that is not the runtime's");
+  print("runtime: morestack on g0, stack [", hex(gp->stack.lo), " ", hex(gp->stack.hi),
+        "], sp=", hex(bp), ", frame=", framesize, "\n");
+  throw_(gp == gp->m->gsignal ? "morestack on gsignal" : "morestack on g0");
+}
+
+// The offset of an address of the running goroutine's stack in the closure of a go statement.
+void checkclosure(const void* p, uintptr n) {
+  g* gp = getg();
+  if (gp == gp->m->g0 || gp->pinned) return;
+  uintptr lo = gp->stack.lo, hi = gp->stack.hi;
+  uintptr self = reinterpret_cast<uintptr>(p);
+  const auto* w = reinterpret_cast<const uintptr*>(alignUp(self, sys::PtrSize));
+  for (uintptr off = 0; off + sys::PtrSize <= n; off += sys::PtrSize, w++) {
+    if (*w < lo || *w >= hi) continue;
+    // A value may point to itself (a short std::string): it is moved with the closure.
+    if (*w >= self && *w < self + n) continue;
+    print("runtime: the word at offset ", off, " of the closure is ", hex(*w),
+          ", an address in the stack [", hex(lo), ", ", hex(hi),
+          ") of the goroutine that runs the go statement\n");
+    print("runtime: stacks move; capture by value, or share through make<T>(), a channel or ",
+          "go_pinned\n");
+    fatal("go with a closure that holds an address of its creator's stack");
+  }
+}
+
+}  // namespace gort::runtime
