@@ -51,9 +51,9 @@ struct nameWriter {
   }
 };
 
-constexpr std::string_view basicNames[] = {"bool",  "char",          "int",  "long",  "short",
-                                           "float", "double",        "void", "string", "unsigned",
-                                           "signed", "std::nullptr_t"};
+constexpr std::string_view basicNames[] = {"bool",   "char",     "int",    "long",
+                                           "short",  "float",    "double", "void",
+                                           "string", "unsigned", "signed", "std::nullptr_t"};
 
 bool isBasicName(std::string_view s) {
   for (std::string_view b : basicNames)
@@ -128,19 +128,44 @@ const T& valueAs(const any& v) {
 bool printbykind(const any& v, std::string_view open, std::string_view close) {
   auto show = [&](auto x) { print(open, x, close); };
   switch (v.type()->kind) {
-    case kindBool: show(valueAs<bool>(v)); return true;
-    case kindInt8: show(valueAs<std::int8_t>(v)); return true;
-    case kindInt16: show(valueAs<std::int16_t>(v)); return true;
-    case kindInt32: show(valueAs<std::int32_t>(v)); return true;
-    case kindInt64: show(valueAs<std::int64_t>(v)); return true;
-    case kindUint8: show(valueAs<std::uint8_t>(v)); return true;
-    case kindUint16: show(valueAs<std::uint16_t>(v)); return true;
-    case kindUint32: show(valueAs<std::uint32_t>(v)); return true;
-    case kindUint64: show(valueAs<std::uint64_t>(v)); return true;
-    case kindFloat32: show(valueAs<float>(v)); return true;
-    case kindFloat64: show(valueAs<double>(v)); return true;
-    case kindString: show(valueAs<std::string_view>(v)); return true;
-    default: return false;
+    case kindBool:
+      show(valueAs<bool>(v));
+      return true;
+    case kindInt8:
+      show(valueAs<std::int8_t>(v));
+      return true;
+    case kindInt16:
+      show(valueAs<std::int16_t>(v));
+      return true;
+    case kindInt32:
+      show(valueAs<std::int32_t>(v));
+      return true;
+    case kindInt64:
+      show(valueAs<std::int64_t>(v));
+      return true;
+    case kindUint8:
+      show(valueAs<std::uint8_t>(v));
+      return true;
+    case kindUint16:
+      show(valueAs<std::uint16_t>(v));
+      return true;
+    case kindUint32:
+      show(valueAs<std::uint32_t>(v));
+      return true;
+    case kindUint64:
+      show(valueAs<std::uint64_t>(v));
+      return true;
+    case kindFloat32:
+      show(valueAs<float>(v));
+      return true;
+    case kindFloat64:
+      show(valueAs<double>(v));
+      return true;
+    case kindString:
+      show(valueAs<std::string_view>(v));
+      return true;
+    default:
+      return false;
   }
 }
 

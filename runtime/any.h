@@ -25,13 +25,13 @@ namespace gort::runtime {
 // What the runtime knows about a type that an any holds; one constant for each type.
 struct anytype {
   std::string_view cxxname;  // as the compiler spells it
-  std::uint8_t kind;         // Go's kind (type.h)
-  bool direct;               // the value is in the data word
-  bool basic;                // one of Go's predeclared types: printed without its name
-  bool runtimeError;         // Go's runtime.Error: has a RuntimeError method
-  bool (*equal)(const void* a, const void* b);   // null when values cannot be compared
-  std::string_view (*error)(const void* v);      // Error(), null when there is none
-  std::string_view (*string)(const void* v);     // String(), null when there is none
+  std::uint8_t kind;  // Go's kind (type.h)
+  bool direct;  // the value is in the data word
+  bool basic;  // one of Go's predeclared types: printed without its name
+  bool runtimeError;  // Go's runtime.Error: has a RuntimeError method
+  bool (*equal)(const void* a, const void* b);  // null when values cannot be compared
+  std::string_view (*error)(const void* v);  // Error(), null when there is none
+  std::string_view (*string)(const void* v);  // String(), null when there is none
 };
 
 // A copy of [p, p+n) in collected memory, with a zero byte behind.
@@ -48,14 +48,14 @@ uintptr gotypename(std::string_view cxxname, char* buf, uintptr n);
 namespace detail {
 
 template <class T>
-inline constexpr bool isText = std::is_same_v<T, const char*> || std::is_same_v<T, char*> ||
-                               std::is_same_v<T, std::string> ||
-                               std::is_same_v<T, std::string_view> || [] {
-                                 if constexpr (requires { T::gortKind; })
-                                   return T::gortKind == kindString;
-                                 else
-                                   return false;
-                               }();
+inline constexpr bool isText =
+    std::is_same_v<T, const char*> || std::is_same_v<T, char*> || std::is_same_v<T, std::string> ||
+    std::is_same_v<T, std::string_view> || [] {
+      if constexpr (requires { T::gortKind; })
+        return T::gortKind == kindString;
+      else
+        return false;
+    }();
 
 template <class T>
 std::string_view keeptext(const T& s) {
@@ -71,14 +71,14 @@ std::string_view keeptext(const T& s) {
 
 // A method is found on the type itself or, for a pointer, on what it points to (Go's *T receiver).
 template <class T>
-concept HasError = requires(const T& v) { v.Error(); } || (std::is_pointer_v<T> &&
-                   requires(const T& v) { v->Error(); });
+concept HasError = requires(const T& v) { v.Error(); } ||
+                   (std::is_pointer_v<T> && requires(const T& v) { v->Error(); });
 template <class T>
-concept HasString = requires(const T& v) { v.String(); } || (std::is_pointer_v<T> &&
-                    requires(const T& v) { v->String(); });
+concept HasString = requires(const T& v) { v.String(); } ||
+                    (std::is_pointer_v<T> && requires(const T& v) { v->String(); });
 template <class T>
-concept HasRuntimeError = requires(const T& v) { v.RuntimeError(); } || (std::is_pointer_v<T> &&
-                          requires(const T& v) { v->RuntimeError(); });
+concept HasRuntimeError = requires(const T& v) { v.RuntimeError(); } ||
+                          (std::is_pointer_v<T> && requires(const T& v) { v->RuntimeError(); });
 
 template <class T>
 constexpr anytype makeanytype() {

@@ -45,6 +45,7 @@ class Value {
   }
   // Returns the new value, as Go's Add does.
   GORT_INLINE T Add(T d) { return v_.fetch_add(d, std::memory_order_seq_cst) + d; }
+  GORT_INLINE T AddRelaxed(T d) { return v_.fetch_add(d, std::memory_order_relaxed) + d; }
   GORT_INLINE T And(T m) { return v_.fetch_and(m, std::memory_order_seq_cst) & m; }
   GORT_INLINE T Or(T m) { return v_.fetch_or(m, std::memory_order_seq_cst) | m; }
 

@@ -74,9 +74,7 @@ char* appendIntStr(char* out, std::int64_t v, bool isSigned) {
 
 }  // namespace
 
-std::string_view errorString::Error() const {
-  return concatstrings(prefix, {s, textLength(s)});
-}
+std::string_view errorString::Error() const { return concatstrings(prefix, {s, textLength(s)}); }
 bool errorString::operator==(const errorString& o) const { return sameText(s, o.s); }
 bool errorAddressString::operator==(const errorAddressString& o) const {
   return addr == o.addr && sameText(msg, o.msg);
@@ -85,8 +83,8 @@ std::string_view plainError::Error() const { return {s, textLength(s)}; }
 bool plainError::operator==(const plainError& o) const { return sameText(s, o.s); }
 
 std::string_view boundsError::Error() const {
-  const char* fmt = isSigned && x < 0 && code != boundsConvert ? boundsNegErrorFmts[code]
-                                                               : boundsErrorFmts[code];
+  const char* fmt =
+      isSigned && x < 0 && code != boundsConvert ? boundsNegErrorFmts[code] : boundsErrorFmts[code];
   // The longest text is «cannot convert ...» with two numbers of 20 digits, 132 bytes.
   char buf[160];
   char* out = buf;
@@ -132,9 +130,7 @@ void goPanicSlice3Acap(std::int64_t x, std::int64_t y) {
 }
 void goPanicSlice3B(std::int64_t x, std::int64_t y) { panicBounds(x, y, true, boundsSlice3B); }
 void goPanicSlice3C(std::int64_t x, std::int64_t y) { panicBounds(x, y, true, boundsSlice3C); }
-void goPanicSliceConvert(std::int64_t x, std::int64_t y) {
-  panicBounds(x, y, true, boundsConvert);
-}
+void goPanicSliceConvert(std::int64_t x, std::int64_t y) { panicBounds(x, y, true, boundsConvert); }
 
 void panicshift() { panicErrorString("negative shift amount"); }
 void panicdivide() { panicErrorString("integer divide by zero"); }

@@ -39,15 +39,15 @@ struct plainError {
 };
 
 enum boundsErrorCode : std::uint8_t {
-  boundsIndex,       // s[x], 0 <= x < len(s) failed
-  boundsSliceAlen,   // s[?:x], 0 <= x <= len(s) failed
-  boundsSliceAcap,   // s[?:x], 0 <= x <= cap(s) failed
-  boundsSliceB,      // s[x:y], 0 <= x <= y failed
+  boundsIndex,  // s[x], 0 <= x < len(s) failed
+  boundsSliceAlen,  // s[?:x], 0 <= x <= len(s) failed
+  boundsSliceAcap,  // s[?:x], 0 <= x <= cap(s) failed
+  boundsSliceB,  // s[x:y], 0 <= x <= y failed
   boundsSlice3Alen,  // s[?:?:x], 0 <= x <= len(s) failed
   boundsSlice3Acap,  // s[?:?:x], 0 <= x <= cap(s) failed
-  boundsSlice3B,     // s[?:x:y], 0 <= x <= y failed
-  boundsSlice3C,     // s[x:y:?], 0 <= x <= y failed
-  boundsConvert,     // a slice of length y to an array of length x
+  boundsSlice3B,  // s[?:x:y], 0 <= x <= y failed
+  boundsSlice3C,  // s[x:y:?], 0 <= x <= y failed
+  boundsConvert,  // a slice of length y to an array of length x
 };
 
 // An index or slice expression that went wrong. x is the value that the program used; not signed:
@@ -64,9 +64,7 @@ struct boundsError {
 
 // What recover returns after panic(nil), as PanicNilError*.
 struct PanicNilError {
-  std::string_view Error() const {
-    return "panic called with nil argument";
-  }
+  std::string_view Error() const { return "panic called with nil argument"; }
   void RuntimeError() const {}
 };
 

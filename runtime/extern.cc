@@ -58,7 +58,7 @@ GORT_NOINLINE CallerResult Caller(int skip) {
     unwinder u;
     for (u.initAt(pc, sp, bp, gp, unwindSilentErrors); u.valid(); u.next()) {
       inlineFrames fr;
-      expandInlines(u.fn, u.symPC(), &fr);
+      expandInlines(findfunc(u.symPC()), u.symPC(), &fr);
       if (skip < fr.n) {
         r = {u.symPC(), cstring(fr.frames[skip].file), fr.frames[skip].line, true};
         return;

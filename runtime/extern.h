@@ -46,7 +46,7 @@ class Func {
 Func FuncForPC(uintptr pc);
 
 struct Frame {
-  uintptr PC = 0;            // inside the call, not behind it
+  uintptr PC = 0;  // inside the call, not behind it
   std::string_view Function;  // "" if unknown
   std::string_view File;
   int Line = 0;

@@ -49,7 +49,7 @@ struct deferredcall {
   std::tuple<A...> args;
   template <std::size_t... I>
   GORT_INLINE void call(std::index_sequence<I...>) {
-    [[clang::always_inline]] (void)f(std::get<I>(args)...);
+    [[clang::always_inline]] (void) f(std::get<I>(args)...);
   }
   GORT_INLINE void operator()() { call(std::index_sequence_for<A...>()); }
 };
@@ -58,7 +58,7 @@ struct deferredcall {
 // that it has the very frame that gort_calldefer made, and recover knows it.
 template <class C>
 void rundeferred(void* p) {
-  [[clang::always_inline]] (void)(*static_cast<C*>(p))();
+  [[clang::always_inline]] (void) (*static_cast<C*>(p))();
 }
 template <class C>
 void destroydeferred(void* p) {
@@ -105,13 +105,11 @@ auto func(F&& body) {
   runtime::deferframe frame;
   if constexpr (std::is_void_v<R>) {
     auto run = [&] { call(frame); };
-    runtime::rundeferframe(
-        &frame, [](void* p) { (*static_cast<decltype(run)*>(p))(); }, &run);
+    runtime::rundeferframe(&frame, [](void* p) { (*static_cast<decltype(run)*>(p))(); }, &run);
   } else {
     std::decay_t<R> result{};
     auto run = [&] { result = call(frame); };
-    runtime::rundeferframe(
-        &frame, [](void* p) { (*static_cast<decltype(run)*>(p))(); }, &run);
+    runtime::rundeferframe(&frame, [](void* p) { (*static_cast<decltype(run)*>(p))(); }, &run);
     return result;
   }
 }

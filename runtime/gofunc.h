@@ -30,7 +30,8 @@ struct gocall {
     if constexpr (std::is_member_pointer_v<F>)
       std::apply(std::mem_fn(f), std::move(args));
     else
-      std::move(f)(std::get<I>(std::move(args))...);
+      // Not inlined: tracebacks show the goroutine's function as a frame, as Go's do.
+      [[clang::noinline]] std::move(f)(std::get<I>(std::move(args))...);
   }
 };
 
@@ -45,7 +46,24 @@ GORT_INLINE bool isNilFunc(const F& f) {
     return false;
 }
 
-// The address that tracebacks and profiles show for a goroutine's function.
+// The address that tracebacks and profiles show for a goroutine's function: the function or the
+// lambda's body itself where it has one address, else fn, which calls it.
+template <class F>
+GORT_INLINE uintptr startpcOf(const F& f, void (*fn)(void*)) {
+  if constexpr (std::is_pointer_v<F>) {
+    return reinterpret_cast<uintptr>(f);
+  } else if constexpr (requires { &F::operator(); }) {
+    // A pointer to a member that is not virtual begins with its address.
+    auto member = &F::operator();
+    uintptr pc;
+    __builtin_memcpy_inline(&pc, &member, sizeof pc);
+    return (pc & 1) == 0 ? pc : reinterpret_cast<uintptr>(fn);
+  } else {
+    return reinterpret_cast<uintptr>(fn);
+  }
+}
+
+// First function of a goroutine.
 template <class Call>
 void runcall(void* p) {
   Call* c = static_cast<Call*>(p);
@@ -78,7 +96,7 @@ GORT_INLINE void newprocOf(bool pinned, uintptr callerpc, F&& f, Args&&... args)
     checkclosure(c, sizeof *c);
     a.closure = c;
     a.size = sizeof *c;
-    a.startpc = reinterpret_cast<uintptr>(a.fn);
+    a.startpc = startpcOf(c->f, a.fn);
     newproc(a, callerpc);
   } else {
     Call* c = new Call{std::forward<F>(f), {std::forward<Args>(args)...}};
@@ -86,7 +104,7 @@ GORT_INLINE void newprocOf(bool pinned, uintptr callerpc, F&& f, Args&&... args)
     checkclosure(c, sizeof *c);
     a.closure = c;
     a.closurefree = freecall<Call>;
-    a.startpc = reinterpret_cast<uintptr>(a.fn);
+    a.startpc = startpcOf(c->f, a.fn);
     newproc(a, callerpc);
   }
 }
@@ -99,7 +117,7 @@ GORT_INLINE void newprocOf(bool pinned, uintptr callerpc, F&& f, Args&&... args)
 template <class F>
 int Main(int, char**, F&& main) {
   using Fn = std::remove_reference_t<F>;
-  runtime::rt0_go([](void* p) { (*static_cast<Fn*>(p))(); },
+  runtime::rt0_go([](void* p) { [[clang::noinline]] (*static_cast<Fn*>(p))(); },
                   const_cast<void*>(static_cast<const void*>(&main)));
 }
 

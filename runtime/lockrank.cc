@@ -231,9 +231,24 @@ void checkRanks(const m* mp, lockRank prevRank, lockRank rank) {
   throw_("lock ordering problem");
 }
 
+// A select holds the locks of all its channels, thousands perhaps. Only the first is recorded by
+// itself; those that follow at once share one record, whose lockAddr is their number.
+constexpr uintptr maxCrowd = 1 << 17;  // no lock has so low an address
+bool channelRank(lockRank rank) { return rank == lockRankHchan || rank == lockRankHchanLeaf; }
+bool isCrowd(const heldLockInfo& h) {
+  return channelRank(h.rank) && 0 < h.lockAddr && h.lockAddr <= maxCrowd;
+}
+
 // On g0.
 void recordLock(m* mp, uintptr addr, lockRank rank) {
   int i = mp->locksHeldLen;
+  if (channelRank(rank) && i > 0 && mp->locksHeld[i - 1].rank == rank) {
+    if (isCrowd(mp->locksHeld[i - 1])) {
+      mp->locksHeld[i - 1].lockAddr++;
+      return;
+    }
+    addr = 1;  // a crowd of one
+  }
   if (i >= static_cast<int>(sizeof(mp->locksHeld) / sizeof(mp->locksHeld[0])))
     throw_("too many locks held concurrently for rank checking");
   mp->locksHeld[i].rank = rank;
@@ -242,12 +257,27 @@ void recordLock(m* mp, uintptr addr, lockRank rank) {
   if (i > 0) checkRanks(mp, mp->locksHeld[i - 1].rank, rank);
 }
 
+// Forgets record i. On g0.
+void dropRecord(m* mp, int i) {
+  for (int j = i; j + 1 < mp->locksHeldLen; j++) mp->locksHeld[j] = mp->locksHeld[j + 1];
+  mp->locksHeldLen--;
+}
+
 // Forgets the innermost record at addr, of that rank if anyRank is false. On g0.
 bool forgetLock(m* mp, uintptr addr, lockRank rank, bool anyRank) {
   for (int i = mp->locksHeldLen - 1; i >= 0; i--) {
     if (mp->locksHeld[i].lockAddr != addr || (!anyRank && mp->locksHeld[i].rank != rank)) continue;
-    for (int j = i; j + 1 < mp->locksHeldLen; j++) mp->locksHeld[j] = mp->locksHeld[j + 1];
-    mp->locksHeldLen--;
+    dropRecord(mp, i);
+    return true;
+  }
+  return false;
+}
+
+// Forgets one lock of the innermost crowd. On g0.
+bool forgetInCrowd(m* mp) {
+  for (int i = mp->locksHeldLen - 1; i >= 0; i--) {
+    if (!isCrowd(mp->locksHeld[i])) continue;
+    if (--mp->locksHeld[i].lockAddr == 0) dropRecord(mp, i);
     return true;
   }
   return false;
@@ -301,7 +331,8 @@ void unlockWithRank(mutex* l) {
   }
   systemstack([&] {
     m* mp = rankedM();
-    if (!forgetLock(mp, reinterpret_cast<uintptr>(l), lockRankUnknown, true)) {
+    if (!forgetLock(mp, reinterpret_cast<uintptr>(l), lockRankUnknown, true) &&
+        !(channelRank(l->rank) && forgetInCrowd(mp))) {
       println(mp->procid, ":", lockRankString(l->rank), static_cast<int>(l->rank),
               static_cast<const void*>(l));
       throw_("unlock without matching lock acquire");

@@ -13,6 +13,12 @@
 
 #include "sys.h"
 
+// The compiler marks an object file as stack-checked when a function in it has a check, and none
+// here has one. Without the mark lld would take these for code of unknown needs. The second mark
+// says that there are functions without a check: the sanitizer's constructor calls into its library.
+asm(".pushsection .note.GNU-split-stack,\"\",@progbits\n.popsection\n"
+    ".pushsection .note.GNU-no-split-stack,\"\",@progbits\n.popsection");
+
 #define GORT_RAW                                                                     \
   GORT_NOSPLIT __attribute__((no_builtin, disable_sanitizer_instrumentation))
 

@@ -33,8 +33,8 @@ namespace gort::runtime {
 // The part of a func frame that the runtime knows: a variable of func, on the goroutine's stack.
 // Called as a function, it defers (godefer.h).
 struct deferframe {
-  uintptr sp;          // of the gort_callframe that runs now; first, for panic_amd64.S
-  deferframe* link;    // enclosing frame of this goroutine
+  uintptr sp;  // of the gort_callframe that runs now; first, for panic_amd64.S
+  deferframe* link;  // enclosing frame of this goroutine
   uintptr raceshadow;  // TSan's shadow-stack position at that gort_callframe
 
   template <class F, class... A>
@@ -42,28 +42,28 @@ struct deferframe {
 };
 
 struct _defer {
-  _defer* link;         // next on g._defer or on a free list
-  deferframe* frame;    // that the call belongs to
-  void (*fn)(void*);    // makes the call; null until arg is complete
+  _defer* link;  // next on g._defer or on a free list
+  deferframe* frame;  // that the call belongs to
+  void (*fn)(void*);  // makes the call; null until arg is complete
   void (*destroy)(void*);  // ends the closure's life, null when there is nothing to do
-  void* arg;            // the closure: inl, or a block of size bytes
-  std::uint32_t size;   // bytes of the closure's storage
+  void* arg;  // the closure: inl, or a block of size bytes
+  std::uint32_t size;  // bytes of the closure's storage
   bool started;
-  bool wrapped;         // fn calls the deferred function rather than having it inlined
+  bool wrapped;  // fn calls the deferred function rather than having it inlined
   alignas(16) std::byte inl[48];
 };
 static_assert(sizeof(_defer) == 96);
 
 struct _panic {
-  uintptr argp;        // where recover must be called from: above the running deferred call's return
-                       // address; 0 while none runs
-  any arg;             // argument of panic
-  _panic* link;        // earlier panic
-  deferframe* frame;   // of the deferred call that runs or ran last
-  bool wrapped;        // that call's record is
+  uintptr argp;  // where recover must be called from: above the running deferred call's return
+      // address; 0 while none runs
+  any arg;  // argument of panic
+  _panic* link;  // earlier panic
+  deferframe* frame;  // of the deferred call that runs or ran last
+  bool wrapped;  // that call's record is
   bool recovered;
-  bool goexit;         // not a panic but a Goexit
-  deferframe self;     // goexit: where its loop continues
+  bool goexit;  // not a panic but a Goexit
+  deferframe self;  // goexit: where its loop continues
 };
 
 // Number of panics whose deferred calls are running; main waits a little for them before it ends the

@@ -18,7 +18,7 @@
 #define GORT_POINTS_TABLE(X)                                                                      \
   X(allgadd_locked, "proc_g.cc", "allglock is held, the new g is not in allgs yet")              \
   X(mallocgc_begin, "malloc.cc", "an allocation begins, whatever locks its caller holds")         \
-  X(tracebackothers_begin, "traceback.cc", "the fatal dump of the other goroutines begins")       \
+  X(tracebackothers_begin, "traceback_print.cc", "the fatal dump of the other goroutines begins")       \
   X(gopark_before_mcall, "proc_park.cc", "gopark has filled in m.wait*, g is still running")      \
   X(park_m_before_unlockf, "proc_park.cc", "g is waiting, its unlock function has not run")       \
   X(chanparkcommit_before_flag, "chan.cc", "parked on a channel, activeStackChans not yet set")   \

@@ -378,6 +378,8 @@ void handoffp(p* pp) {
 
 // Called when a goroutine became runnable: starts a spinning M if none spins and a P is idle.
 void wakep() {
+  // The only P there is, and it is ours: nobody to wake. (Go takes sched.lock to find that out.)
+  if (gomaxprocs == 1 && getg()->m->p != nullptr) return;
   // The load keeps the common case, somebody spins already, free of a contended write.
   if (sched.nmspinning.Load() != 0 || !sched.nmspinning.CompareAndSwap(0, 1)) return;
   m* mp = acquirem();

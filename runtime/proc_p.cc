@@ -109,24 +109,23 @@ void pdestroy(p* pp) {
     pp->numTimers.Store(0);
     pp->deletedTimers.Store(0);
     pp->timer0When.Store(0);
+    pp->timerModifiedEarliest.Store(0);
     unlock(&pp->timersLock);
     unlock(&plocal->timersLock);
   }
-  lock(&sched.sudoglock);
+  // Without sudoglock and deferlock, which must not be taken under sched.lock: nobody can hold them
+  // while the world is stopped.
   while (pp->sudogcachelen > 0) {
     sudog* s = pp->sudogcache[--pp->sudogcachelen];
     s->next = sched.sudogcache;
     sched.sudogcache = s;
   }
-  unlock(&sched.sudoglock);
-  lock(&sched.deferlock);
   while (_defer* d = pp->deferpool) {
     pp->deferpool = d->link;
     d->link = sched.deferpool;
     sched.deferpool = d;
   }
   pp->deferpoollen = 0;
-  unlock(&sched.deferlock);
   stackcache_clear(pp->mcache);
   gfpurge(pp);
   pp->status.Store(_Pdead);

@@ -22,8 +22,8 @@ inline constexpr std::uint32_t tracebackShift = 2;
 
 struct gotracebackResult {
   std::int32_t level;  // 0: no tracebacks; 1: without the runtime's frames; 2: with them
-  bool all;            // of all goroutines, rather than the current one
-  bool crash;          // dump core afterwards
+  bool all;  // of all goroutines, rather than the current one
+  bool crash;  // dump core afterwards
 };
 gotracebackResult gotraceback();
 // none, single, all, system, crash or a number. Unknown words count as 0 with «all», as in Go.
@@ -32,20 +32,21 @@ void setTraceback(const char* level);
 // What GODEBUG=name=value,... sets. (Go's variable is called debug; here that is the namespace of
 // package runtime/debug.)
 struct dbgT {
-  std::int32_t asyncpreemptoff;     // no preemption by signals
+  std::int32_t asyncpreemptoff;  // no preemption by signals
   std::int32_t dontfreezetheworld;  // a crash does not stop the other goroutines first
-  std::int32_t efence;              // stacks: every one from pages of its own, never used again
+  std::int32_t efence;  // stacks: every one from pages of its own, never used again
   std::int32_t gccheckmark;
-  std::int32_t gcshrinkstackoff;    // the collector does not shrink stacks
+  std::int32_t gcshrinkstackoff;  // the collector does not shrink stacks
   std::int32_t gcstoptheworld;
   std::int32_t gctrace;
-  std::int32_t scheddetail;         // schedtrace shows every P, M and G
-  std::int32_t schedtrace;          // ms between the scheduler's trace lines, 0 for none
+  std::int32_t scheddetail;  // schedtrace shows every P, M and G
+  std::int32_t schedtrace;  // ms between the scheduler's trace lines, 0 for none
   std::int32_t tracebackancestors;  // number of creators' stacks that a traceback adds
   // This port's own:
-  std::int32_t stackmoveall;      // newstack moves the stack at every call
-  std::int32_t stackpoison;       // new and freed stacks are filled with a pattern
-  std::int32_t stackfaultonfree;  // freed stacks become inaccessible, so that a stale pointer faults
+  std::int32_t stackmoveall;  // newstack moves the stack at every call
+  std::int32_t stackpoison;  // new and freed stacks are filled with a pattern
+  std::int32_t
+      stackfaultonfree;  // freed stacks become inaccessible, so that a stale pointer faults
 
   std::int32_t panicnil;  // recover returns nil after panic(nil)
 };

@@ -175,7 +175,9 @@ struct g {
 
   // preemption request; duplicates stackguard0 == stackPreempt. Set by others, relaxed as above.
   atomic::Racy<bool> preempt;
-  bool preemptStop;    // stop in _Gpreempted rather than yield; protected by _Gscan
+  // Stop in _Gpreempted rather than yield. Set under _Gscan, read by g as it runs: relaxed as above,
+  // suspendG asks again when g has missed it.
+  atomic::Racy<bool> preemptStop;
   bool preemptShrink;  // shrink the stack at the next synchronous safe point; protected by _Gscan
   bool asyncSafePoint;  // stopped by a signal: frames in unknown state, the stack must not move
   bool gcscandone;     // stack scanned in this cycle; protected by _Gscan

@@ -39,7 +39,6 @@ namespace {
 struct adjustinfo {
   stack old;
   uintptr delta;  // new top - old top
-  uintptr sghi;   // end of the highest sudog element in the stack; 0 for none
 };
 
 GORT_INLINE bool inOld(const adjustinfo& a, uintptr w) { return a.old.lo < w && w < a.old.hi; }
@@ -72,7 +71,8 @@ __attribute__((disable_sanitizer_instrumentation)) void fillstack(stack stk, uns
   for (uintptr p = stk.lo; p < stk.hi; p++) *reinterpret_cast<volatile unsigned char*>(p) = b;
 }
 
-// End of the highest element that a sudog of gp has in stk, up to a whole word; 0 for none.
+// End of the highest element that a sudog of gp has in stk, up to a whole word; 0 for none. The
+// sudogs' channels must be locked: a partner clears elem when it is done with it.
 uintptr findsghi(g* gp, stack stk) {
   uintptr sghi = 0;
   for (sudog* sg = gp->waiting; sg != nullptr; sg = sg->waitlink) {
@@ -94,15 +94,16 @@ uintptr syncadjustsudogs(g* gp, uintptr used, const adjustinfo& a) {
     if (sg->c != lastc) lockWithRank(&sg->c->lock, lockRankHchanLeaf);
     lastc = sg->c;
   }
+  uintptr sghi = findsghi(gp, a.old);
   adjustsudogs(gp, a);
   uintptr sgsize = 0;
-  if (a.sghi != 0) {
+  if (sghi != 0) {
     uintptr oldBot = a.old.hi - used;
-    sgsize = a.sghi - oldBot;
+    sgsize = sghi - oldBot;
     memmove(reinterpret_cast<void*>(oldBot + a.delta), reinterpret_cast<void*>(oldBot), sgsize);
     // Here and not with the rest of the stack: an element may hold a pointer to itself
     // (std::string), and as soon as the locks are free a partner moves it out, or another one in.
-    adjustwords(a, oldBot + a.delta, a.sghi + a.delta);
+    adjustwords(a, oldBot + a.delta, sghi + a.delta);
   }
   lastc = nullptr;
   for (sudog* sg = gp->waiting; sg != nullptr; sg = sg->waitlink) {
@@ -124,15 +125,15 @@ void copystack(g* gp, uintptr newsize) {
   stack nw = stackalloc(static_cast<std::uint32_t>(newsize));
   if (dbg.stackpoison > 0) fillstack(nw, 0xfd);
 
-  adjustinfo a{old, nw.hi - old.hi, 0};
+  adjustinfo a{old, nw.hi - old.hi};
   uintptr ncopy = used;
   if (!gp->activeStackChans) {
     if (newsize < old.hi - old.lo && gp->parkingOnChan.Load())
       throw_("racy sudog adjustment due to parking on channel");
     adjustsudogs(gp, a);
   } else {
-    a.sghi = findsghi(gp, old);
-    // The part below sghi is copied and adjusted under the channels' locks, the rest after.
+    // The part up to the highest element is copied and adjusted under the channels' locks, the rest
+    // after.
     ncopy -= syncadjustsudogs(gp, used, a);
   }
   memmove(reinterpret_cast<void*>(nw.hi - ncopy), reinterpret_cast<void*>(old.hi - ncopy), ncopy);

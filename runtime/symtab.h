@@ -9,8 +9,8 @@
 //  - Names of files and linker names point into the mapped tables and stay good for ever. Go-form
 //    names (symname.h) are made anew at each call.
 //
-// A lookup costs microseconds, the first one tens of milliseconds. No part of the scheduler may
-// depend on one.
+// A lookup costs microseconds, the first one reads the debug information of the whole program and
+// takes some hundred milliseconds. No part of the scheduler may depend on one.
 #pragma once
 
 #include "symname.h"

@@ -9,8 +9,8 @@
 // What orders what (Go's memory model): Unlock before the next Lock; RUnlock before the next Lock,
 // and Unlock before the next RLock; Done before the Wait that it lets go; the end of f before every
 // return of Once::Do; Signal and Broadcast before the Wait that they wake; Put(x) before the Get
-// that returns x. All of it is carried by sequentially consistent atomics, so that ThreadSanitizer
-// sees it without annotations.
+// that returns x. All of it is carried by sequentially consistent atomics, which ThreadSanitizer
+// understands. RWMutex alone tells it more: readers do not order each other (sync_mutex.cc).
 #pragma once
 
 #include <type_traits>
@@ -18,6 +18,7 @@
 #include "atomic.h"
 #include "sema.h"
 #include "sync_pool.h"
+#include "tsan.h"
 
 namespace gort::sync {
 
@@ -97,12 +98,14 @@ class RWMutex {
   RWMutex& operator=(const RWMutex&) = delete;
 
   GORT_INLINE void RLock() {
-    if (GORT_UNLIKELY(readerCount_.Add(1) < 0))
+    if (GORT_UNLIKELY(addReaders(1) < 0))
       runtime::sync_runtime_SemacquireRWMutexR(&readerSem_, false, 0);
+    runtime::raceacquire(&readerSem_);
   }
   bool TryRLock();
   GORT_INLINE void RUnlock() {
-    std::int32_t r = readerCount_.Add(-1);
+    runtime::racerelease(&writerSem_);
+    std::int32_t r = addReaders(-1);
     if (GORT_UNLIKELY(r < 0)) rUnlockSlow(r);
   }
   void Lock();
@@ -114,6 +117,9 @@ class RWMutex {
  private:
   static constexpr std::int32_t rwmutexMaxReaders = 1 << 30;
   void rUnlockSlow(std::int32_t r);
+  GORT_INLINE std::int32_t addReaders(std::int32_t d) {
+    return runtime::raceenabled ? readerCount_.AddRelaxed(d) : readerCount_.Add(d);
+  }
 
   Mutex w_;  // held by the writer, the waiting one too
   atomic::Uint32 writerSem_;  // the writer waits here for the readers it found

@@ -16,6 +16,11 @@
 //  - readerWait may be below 0 for a moment: a reader that leaves between the writer's announcement
 //    and the writer's addition of their number. It reaches 0 once, and whoever brings it there, the
 //    last reader or the writer, ends the wait.
+//
+// RWMutex and ThreadSanitizer: the counts would order each reader after the readers before it, and
+// so hide that two of them write the same data. In that build the readers' changes of readerCount
+// are relaxed, and what RWMutex promises is said outright: a racerelease on readerSem in Unlock and
+// on writerSem in RUnlock, a raceacquire of the former in RLock and of both in Lock.
 #include "os_linux.h"
 #include "panic_throw.h"
 #include "sync.h"
@@ -122,7 +127,10 @@ bool RWMutex::TryRLock() {
   for (;;) {
     std::int32_t c = readerCount_.Load();
     if (c < 0) return false;
-    if (readerCount_.CompareAndSwap(c, c + 1)) return true;
+    if (readerCount_.CompareAndSwap(c, c + 1)) {
+      runtime::raceacquire(&readerSem_);
+      return true;
+    }
   }
 }
 
@@ -138,6 +146,8 @@ void RWMutex::Lock() {
   std::int32_t r = readerCount_.Add(-rwmutexMaxReaders) + rwmutexMaxReaders;
   if (r != 0 && readerWait_.Add(r) != 0)
     runtime::sync_runtime_SemacquireRWMutex(&writerSem_, false, 0);
+  runtime::raceacquire(&readerSem_);
+  runtime::raceacquire(&writerSem_);
 }
 
 bool RWMutex::TryLock() {
@@ -146,10 +156,13 @@ bool RWMutex::TryLock() {
     w_.Unlock();
     return false;
   }
+  runtime::raceacquire(&readerSem_);
+  runtime::raceacquire(&writerSem_);
   return true;
 }
 
 void RWMutex::Unlock() {
+  runtime::racerelease(&readerSem_);
   std::int32_t r = readerCount_.Add(rwmutexMaxReaders);
   if (r >= rwmutexMaxReaders) fatal("sync: Unlock of unlocked RWMutex");
   // The readers that came meanwhile are active now.

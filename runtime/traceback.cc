@@ -34,9 +34,12 @@ bool inMorestack(uintptr pc) {
 // Functions that a signal handler makes a goroutine call: the frame below stopped at an instruction,
 // not at a call.
 bool isInjectedCall(funcInfo f) {
-  if (!f.valid()) return false;
-  symname name = funcname(f);
-  return name.is("runtime.sigpanic") || name.is("runtime.asyncPreempt");
+  auto is = [&](const char* name) {
+    const char* s = f.linkername;
+    while (*name != 0 && *s == *name) s++, name++;
+    return *s == *name;
+  };
+  return f.valid() && (is("_ZN4gort7runtime8sigpanicEv") || is("gort_asyncPreempt"));
 }
 
 }  // namespace
@@ -73,16 +76,15 @@ void unwinder::initAt(uintptr pc0, uintptr sp0, uintptr bp0, g* gp0, unwindFlags
     // It has not run yet: the function that it will run is more telling than where it starts.
     pc = gp->startpc;
     bp = 0;
-    fn = findfunc(pc);
-  } else {
-    // A call that does not return may be the last instruction of its function: look inside it.
-    fn = findfunc((flags & unwindTrap) != 0 || pc == 0 ? pc : pc - 1);
+    flags |= unwindTrap;
   }
+  fn = {};
+  if ((flags & unwindSilentErrors) != 0) return;
+  // A call that does not return may be the last instruction of its function: look inside it.
+  fn = findfunc((flags & unwindTrap) != 0 || pc == 0 ? pc : pc - 1);
   if (pc != 0 && !fn.valid()) {
-    if ((flags & unwindSilentErrors) == 0) {
-      print("runtime: g ", gp->goid, ": unknown pc ", hex(pc), "\n");
-      tracebackHexdump(gp->stack, sp, bp, 0);
-    }
+    print("runtime: g ", gp->goid, ": unknown pc ", hex(pc), "\n");
+    tracebackHexdump(gp->stack, sp, bp, 0);
     pc = 0;
   }
 }
@@ -98,10 +100,12 @@ void unwinder::stop(const char* why) {
 }
 
 void unwinder::found(uintptr callerpc) {
+  pc = callerpc;
+  if ((flags & unwindSilentErrors) != 0) return;
   funcInfo f = findfunc(callerpc == 0 || (flags & unwindTrap) != 0 ? callerpc : callerpc - 1);
   if (!f.valid()) {
     bool system = gp->m != nullptr && (gp == gp->m->g0 || gp == gp->m->gsignal);
-    if (callerpc != 0 && !system && (flags & unwindSilentErrors) == 0) {
+    if (callerpc != 0 && !system) {
       print("runtime: g ", gp->goid, ": unexpected return pc for ", funcname(fn), " called from ",
             hex(callerpc), "\n");
       tracebackHexdump(gp->stack, sp, bp, 0);
@@ -110,7 +114,6 @@ void unwinder::found(uintptr callerpc) {
     return;
   }
   fn = f;
-  pc = callerpc;
 }
 
 void unwinder::next() {
@@ -138,16 +141,14 @@ void unwinder::next() {
   found(callerpc);
 }
 
-uintptr unwinder::symPC() const {
-  return (flags & unwindTrap) == 0 && pc > fn.entry ? pc - 1 : pc;
-}
+uintptr unwinder::symPC() const { return (flags & unwindTrap) == 0 ? pc - 1 : pc; }
 
 int tracebackPCs(unwinder* u, int skip, uintptr* pcbuf, int n) {
   int i = 0;
   for (; i < n && u->valid(); u->next()) {
     if (skip > 0) {
       inlineFrames fr;
-      expandInlines(u->fn, u->symPC(), &fr);
+      expandInlines(findfunc(u->symPC()), u->symPC(), &fr);
       skip -= fr.n;
       if (skip >= 0) continue;
       skip = 0;
@@ -193,8 +194,8 @@ void tracebackHexdump(stack stk, uintptr sp, uintptr fp, uintptr bad) {
   lo = alignUp(lo, sys::PtrSize);
   hi = alignDown(hi, sys::PtrSize);
 
-  print("stack: frame={sp:", hex(sp), ", fp:", hex(fp), "} stack=[", hex(stk.lo), ",",
-        hex(stk.hi), ")\n");
+  print("stack: frame={sp:", hex(sp), ", fp:", hex(fp), "} stack=[", hex(stk.lo), ",", hex(stk.hi),
+        ")\n");
   struct {
     uintptr sp, fp, bad;
   } marks{sp, fp, bad};

@@ -27,7 +27,7 @@ inline constexpr int tracebackOuterFrames = 50;
 using unwindFlags = std::uint8_t;
 // Say what is wrong with a stack that cannot be followed, and stop.
 inline constexpr unwindFlags unwindPrintErrors = 1 << 0;
-// Just stop.
+// Just stop. Functions are not looked up then (fn stays invalid), which makes the walk fast.
 inline constexpr unwindFlags unwindSilentErrors = 1 << 1;
 // pc is an instruction that was interrupted, not a return address. Changes as the walk goes on.
 inline constexpr unwindFlags unwindTrap = 1 << 2;

@@ -110,8 +110,8 @@ void traceback1(uintptr pc, uintptr sp, uintptr bp, g* gp, unwindFlags flags) {
   printcreatedby(gp);
 }
 
-constexpr const char* gStatusStrings[] = {"idle",    "runnable", "running", "syscall",   "waiting",
-                                          "???",     "dead",     "???",     "copystack", "preempted"};
+constexpr const char* gStatusStrings[] = {"idle", "runnable", "running", "syscall",   "waiting",
+                                          "???",  "dead",     "???",     "copystack", "preempted"};
 
 }  // namespace
 
@@ -156,9 +156,8 @@ void goroutineheader(g* gp) {
   bool isScan = (status & _Gscan) != 0;
   status &= ~_Gscan;
 
-  const char* text = status < sizeof gStatusStrings / sizeof *gStatusStrings
-                         ? gStatusStrings[status]
-                         : "???";
+  const char* text =
+      status < sizeof gStatusStrings / sizeof *gStatusStrings ? gStatusStrings[status] : "???";
   waitReason why = gp->waitreason;
   if (status == _Gwaiting && why != waitReasonZero) text = waitReasonString(why);
 

@@ -28,6 +28,12 @@ void raceSetShadowPos(uintptr pos);
 // Says that the caller reads or writes user memory that uninstrumented code moves for it.
 void raceReadRange(const void* p, uintptr n);
 void raceWriteRange(void* p, uintptr n);
+extern "C" void __tsan_acquire(void* addr);
+extern "C" void __tsan_release(void* addr);
+// What was done before any racerelease(addr) comes before what is done after a later
+// raceacquire(addr).
+GORT_INLINE void raceacquire(void* addr) { __tsan_acquire(addr); }
+GORT_INLINE void racerelease(void* addr) { __tsan_release(addr); }
 #else
 inline void raceinit() {}
 inline void racethreadinit(g*) {}
@@ -36,6 +42,8 @@ inline uintptr raceShadowPos() { return 0; }
 inline void raceSetShadowPos(uintptr) {}
 inline void raceReadRange(const void*, uintptr) {}
 inline void raceWriteRange(void*, uintptr) {}
+GORT_INLINE void raceacquire(void*) {}
+GORT_INLINE void racerelease(void*) {}
 #endif
 
 }  // namespace gort::runtime

@@ -1,8 +1,10 @@
 #!/bin/bash
-# A gort_binary is built in its mode and without the runtime's checks, and can be run.
+# A gort_binary is built in its mode, without the runtime's checks and points, and can be run. One
+# that asks for points has them.
 set -u
 plain=$1
 tsan=$2
+points=$3
 
 fail() {
   printf 'FAIL: %s\n' "$1"
@@ -12,7 +14,10 @@ fail() {
 [ "${plain##*/}" = race_plain ] || fail "the program is called $plain"
 
 output=$("$plain" 2>&1) || fail "plain mode exits with $?: $output"
-[ "$output" = "checked: 0" ] || fail "plain mode prints: $output"
+[ "$output" = "checked: 0, points: 0" ] || fail "plain mode prints: $output"
+
+output=$("$points" 2>&1) || fail "with points it exits with $?: $output"
+[ "$output" = "checked: 0, points: 1" ] || fail "with points it prints: $output"
 
 # The symbol table names the sanitizer in one of them only.
 grep -q __tsan_init "$plain" && fail "plain mode is instrumented"

@@ -18,6 +18,11 @@ constexpr bool kChecked = true;
 #else
 constexpr bool kChecked = false;
 #endif
+#ifdef GORT_POINTS
+constexpr bool kPoints = true;
+#else
+constexpr bool kPoints = false;
+#endif
 
 // Changed by unfix.patch: one in a header, one in a source file.
 constexpr const char* kHeader = "fixed";

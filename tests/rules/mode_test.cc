@@ -43,8 +43,9 @@ TEST_CASE("everything is built in the mode that the test's name says") {
   CHECK((fake::fakeAsmTsan == 1) == tsan);
 }
 
-TEST_CASE("a test is built with the runtime's checks") {
+TEST_CASE("a test is built with the runtime's checks and points") {
   CHECK(fake::kChecked);
+  CHECK(fake::kPoints);
   CHECK(library::Checked());
 }
 

@@ -15,6 +15,6 @@ int main() {
   std::thread second(write_raced);
   first.join();
   second.join();
-  std::printf("checked: %d\n", fake::kChecked);
+  std::printf("checked: %d, points: %d\n", fake::kChecked, fake::kPoints);
   return 0;
 }

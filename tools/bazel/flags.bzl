@@ -35,6 +35,8 @@ GOROUTINE_COPTS = _COMMON_COPTS + [
     "-mno-red-zone",
     # endbr64 before the stack check: lld could not adjust the prologue.
     "-fcf-protection=none",
+    # Go makes no tail calls: every caller shows in a traceback.
+    "-fno-optimize-sibling-calls",
     # The runtime views one word of memory as different types, as Go's unsafe code does.
     "-fno-strict-aliasing",
     # Frames of unknown size would call __morestack_allocate_stack_space.
@@ -76,6 +78,8 @@ TSAN_LINKOPTS = [
 TSAN_OPTIONS = ":".join([
     "halt_on_error=1",
     "exitcode=66",
+    # No wait at exit: the runtime stops the other threads before it.
+    "atexit_sleep_ms=0",
     "second_deadlock_stack=1",
     "external_symbolizer_path=" + LLVM_SYMBOLIZER,
 ])
@@ -99,6 +103,13 @@ def if_checked(value):
         "//conditions:default": [],
     })
 
+def if_points(value, otherwise = []):
+    """The list when //tools/bazel:points is on, else the other one."""
+    return select({
+        "//tools/bazel:has_points": value,
+        "//conditions:default": otherwise,
+    })
+
 def goroutine_copts():
     return GOROUTINE_COPTS + by_mode([], TSAN_COPTS)
 
@@ -107,4 +118,8 @@ def runtime_linkopts():
 
 def runtime_defines():
     """What headers and assembly of the runtime ask for; everything that includes them sees it."""
-    return by_mode([], ["GORT_TSAN=1"]) + if_checked(["GORT_CHECKED=1"])
+    return (
+        by_mode([], ["GORT_TSAN=1"]) +
+        if_checked(["GORT_CHECKED=1"]) +
+        if_points(["GORT_POINTS=1"])
+    )

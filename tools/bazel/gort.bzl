@@ -11,7 +11,8 @@ same library serves all of them.
 
 Invariants:
   - All code of one program is built in one mode, with one runtime.
-  - gort_test builds checked (lock ranks), gort_binary does not.
+  - gort_test builds checked (lock ranks) and with the named points of runtime/point.h; gort_binary
+    does neither unless it says so.
 """
 
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library")
@@ -27,6 +28,7 @@ def _mode_transition_impl(_settings, attr):
         # The reserved mode is refused by the rule itself, with the target's name, and not by the
         # first library below it.
         "//tools/bazel:mode": "plain" if attr.mode == "explore" else attr.mode,
+        "//tools/bazel:points": attr.points,
         "//tools/bazel:runtime": attr.runtime,
     }
 
@@ -36,6 +38,7 @@ _mode_transition = transition(
     outputs = [
         "//tools/bazel:checked",
         "//tools/bazel:mode",
+        "//tools/bazel:points",
         "//tools/bazel:runtime",
     ],
 )
@@ -68,6 +71,7 @@ _PROGRAM_ATTRS = {
     "env": attr.string_dict(),
     "inner": attr.label(cfg = _mode_transition, executable = True, mandatory = True),
     "mode": attr.string(mandatory = True),
+    "points": attr.bool(),
     "runtime": attr.string(mandatory = True),
     "_allowlist_function_transition": attr.label(
         default = "@bazel_tools//tools/allowlists/function_transition_allowlist",
@@ -169,6 +173,7 @@ def gort_binary(
         mode = "plain",
         runtime = "//runtime",
         checked = False,
+        points = False,
         copts = [],
         defines = [],
         linkopts = [],
@@ -186,6 +191,7 @@ def gort_binary(
       mode: "plain", "tsan" or "explore".
       runtime: the runtime to build against; for a bug of the history, an unfixed_runtime.
       checked: with the runtime's checks, as in a gort_test.
+      points: with the hook at the runtime's named points, as in a gort_test; chaos/ needs it.
       copts: further compiler flags.
       defines: preprocessor definitions for srcs.
       linkopts: further linker flags.
@@ -212,6 +218,7 @@ def gort_binary(
         data = data,
         inner = inner,
         mode = mode,
+        points = points,
         runtime = _absolute(runtime),
         tags = tags,
         testonly = testonly,
@@ -242,6 +249,7 @@ def gort_test(
         tags = [],
         runtime = "//runtime",
         checked = True,
+        points = True,
         copts = [],
         defines = [],
         linkopts = [],
@@ -265,6 +273,7 @@ def gort_test(
       tags: of the tests and of the test_suite.
       runtime: the runtime to build against; for a bug of the history, an unfixed_runtime.
       checked: with the runtime's checks.
+      points: with the hook at the runtime's named points.
       copts: further compiler flags.
       defines: preprocessor definitions for srcs.
       linkopts: further linker flags.
@@ -300,6 +309,7 @@ def gort_test(
             env = _environment(name, mode, env),
             inner = inner,
             mode = mode,
+            points = points,
             runtime = _absolute(runtime),
             tags = tags + [mode],
             visibility = visibility,

@@ -1,0 +1,108 @@
+#include "chaos/report.h"
+
+#include <algorithm>
+
+#include "chaos/table.h"
+
+namespace gort::chaos {
+
+namespace {
+
+constexpr int kLastLines = 4;
+
+std::string Ratio(const Side& side) {
+  return std::to_string(side.asExpected) + " of " + std::to_string(side.runs);
+}
+
+// What happened in most runs, and in how many it was as expected.
+std::string Cell(const Side& side) {
+  std::string text = "(not run)";
+  int most = 0;
+  for (const auto& [summary, n] : side.summaries) {
+    if (n <= most) continue;
+    most = n;
+    text = summary;
+  }
+  return text + ", " + Ratio(side) + (side.Good() ? " as expected" : " AS EXPECTED");
+}
+
+// The picture stands at the top of the watcher's report, up to an empty line.
+std::string Picture(const std::string& evidence) {
+  return evidence.substr(0, evidence.find("\n\n") + 1);
+}
+
+std::string Counts(const Side& side, const Expectation& expectation) {
+  if (!side.Good() || expectation.counts.empty()) return "";
+  std::string text = "the dump is whole:";
+  const char* separator = " ";
+  for (const auto& [n, what] : expectation.counts) {
+    text += separator + std::to_string(n) + " x \"" + what + "\"";
+    separator = ", ";
+  }
+  return text + "\n";
+}
+
+std::string Evidence(const Side& side, const Expectation& expectation, bool details) {
+  std::string text;
+  for (const auto& [summary, n] : side.summaries)
+    text += summary + ", " + std::to_string(n) + " of " + std::to_string(side.runs) + " runs\n";
+  if (!side.firstProblem.empty()) text += "wrong: " + side.firstProblem + "\n";
+  if (side.outcome.kind == Outcome::kDeadlock)
+    return text + (details ? side.outcome.evidence : Picture(side.outcome.evidence));
+  if (!side.outcome.evidence.empty()) return text + side.outcome.evidence;
+  text += Counts(side, expectation);
+  if (details) return text + side.sample.err;
+  return text + "its last lines:\n" + Indent(LastLines(side.sample.err, kLastLines), 2);
+}
+
+void SideAsJson(Json* json, const char* key, const Side& side) {
+  json->Key(key).BeginObject();
+  json->Key("runs").Number(side.runs);
+  json->Key("as_expected").Number(side.asExpected);
+  json->Key("broken").Number(side.broken);
+  json->Key("outcomes").BeginObject();
+  for (const auto& [summary, n] : side.summaries) json->Key(summary).Number(n);
+  json->EndObject();
+  json->Key("first_problem").String(side.firstProblem);
+  json->Key("evidence").String(side.outcome.evidence.empty() ? LastLines(side.sample.err, 20)
+                                                             : side.outcome.evidence);
+  json->EndObject();
+}
+
+}  // namespace
+
+std::string ShowVerdicts(const std::vector<Verdict>& verdicts, bool details) {
+  std::vector<std::vector<std::string>> rows = {
+      {"bug", "mode", "without the fix", "with the fix", "verdict"}};
+  for (const Verdict& v : verdicts)
+    rows.push_back({v.entry->bug.name, v.mode, Cell(v.without), Cell(v.with), v.Text()});
+  std::string text = Table(rows);
+  for (const Verdict& v : verdicts) {
+    const Bug& bug = v.entry->bug;
+    text += "\n" + bug.name + "  " + bug.subject + "  (" + v.mode + ")\n";
+    text += "  fixed in Go by " + bug.commit + ", " + bug.date + "; " + bug.issue + "\n";
+    text += "  without the fix: " + Indent(Evidence(v.without, bug.without, details), 4).substr(4);
+    text += "  with the fix: " + Indent(Evidence(v.with, bug.with, details), 4).substr(4);
+  }
+  return text;
+}
+
+std::string VerdictsAsJson(const std::vector<Verdict>& verdicts, int exitStatus) {
+  Json json;
+  json.BeginObject().Key("exit_status").Number(exitStatus).Key("bugs").BeginArray();
+  for (const Verdict& v : verdicts) {
+    json.BeginObject();
+    json.Key("bug").String(v.entry->bug.name);
+    json.Key("commit").String(v.entry->bug.commit);
+    json.Key("subject").String(v.entry->bug.subject);
+    json.Key("mode").String(v.mode);
+    json.Key("good").Bool(v.Good());
+    json.Key("verdict").String(v.Text());
+    SideAsJson(&json, "without", v.without);
+    SideAsJson(&json, "with", v.with);
+    json.EndObject();
+  }
+  return json.EndArray().EndObject().text() + "\n";
+}
+
+}  // namespace gort::chaos

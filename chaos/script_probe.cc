@@ -1,0 +1,120 @@
+// What a script does, shown one behaviour at a time; script_test.sh says what each must print. The
+// program comes to points of its own accord: which ones does not matter.
+
+#include <cstdio>
+#include <string_view>
+
+#include "chaos/script.h"
+#include "runtime/go.h"
+
+using namespace gort;
+using chaos::Point;
+
+namespace {
+
+std::atomic<int> stage;
+
+void await(int n) {
+  while (stage < n) runtime::Gosched();
+}
+
+// Conditions, counts and dice of what CHAOS says, over 1000 visits.
+void visits() {
+  for (int i = 0; i < 1000; i++) POINT(timer_fired_unlocked);
+  println("visits", chaos::VisitCount(Point::timer_fired_unlocked));
+}
+
+void after() {
+  POINT(timer_fired_unlocked);
+  POINT(retake_before_cas);
+  POINT(timer_fired_unlocked);
+  POINT(startm_before_newm);
+  POINT(timer_fired_unlocked);
+}
+
+// The first goroutine comes to its point long before the second, and still goes on after it.
+void happensafter() {
+  auto done = make_chan<bool>();
+  go([done] {
+    stage = 1;
+    POINT(timer_fired_unlocked);
+    println(stage == 3 ? "held until the other had come" : "NOT held");
+    done.send(true);
+  });
+  await(1);
+  for (int i = 0; i < 1000; i++) runtime::Gosched();
+  stage = 3;
+  POINT(retake_before_cas);
+  done.recv();
+}
+
+runtime::mutex lockA, lockB;
+
+// Each thread has one lock and wants the other's.
+void crossed() {
+  go([] {
+    runtime::systemstack([] {
+      runtime::lock(&lockB);
+      stage = 1;
+      while (stage < 2) runtime::osyield();
+      runtime::lock(&lockA);
+    });
+  });
+  runtime::systemstack([] { runtime::lock(&lockA); });
+  while (stage < 1) runtime::systemstack([] { runtime::osyield(); });
+  stage = 2;
+  runtime::systemstack([] { runtime::lock(&lockB); });
+}
+
+// Somebody waits for a lock for a long time, and gets it.
+void patient() {
+  auto done = make_chan<bool>();
+  runtime::systemstack([] { runtime::lock(&lockA); });
+  go([done] {
+    runtime::systemstack([] {
+      stage = 1;
+      runtime::lock(&lockA);
+      runtime::unlock(&lockA);
+    });
+    done.send(true);
+  });
+  while (stage < 1) runtime::systemstack([] { runtime::osyield(); });
+  runtime::systemstack([] {
+    runtime::usleep(300000);
+    runtime::unlock(&lockA);
+  });
+  done.recv();
+  println("got the lock in the end");
+}
+
+void holding() {
+  POINT(timer_fired_unlocked);
+  runtime::systemstack([] {
+    runtime::lock(&runtime::sched.lock);
+    POINT(timer_fired_unlocked);
+    runtime::unlock(&runtime::sched.lock);
+  });
+  POINT(timer_fired_unlocked);
+}
+
+struct {
+  const char* name;
+  void (*run)();
+} const kProbes[] = {
+    {"visits", visits},     {"after", after},     {"happensafter", happensafter},
+    {"crossed", crossed},   {"patient", patient}, {"holding", holding},
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::string_view name = argc > 1 ? argv[1] : "";
+  chaos::Script script;
+  if (name == "happensafter")
+    script.HappensAfter(Point::timer_fired_unlocked, Point::retake_before_cas);
+  script.Install();
+  for (const auto& probe : kProbes)
+    if (name == probe.name) return Main(argc, argv, [&] { probe.run(); });
+  std::fprintf(stderr, "no such probe\n");
+  return 1;
+}

@@ -1,0 +1,75 @@
+#!/bin/bash
+# script_test.sh PROBE...: injections do what they say, and the watcher sees deadlocks and nothing
+# else. Each probe is one build of script_probe.cc.
+set -u
+failed=0
+export GOMAXPROCS=4
+
+fail() {
+  printf 'FAIL: %s\n' "$1"
+  failed=1
+}
+
+# run NAME STATUS [SPEC]: the probe's output in $output; with CHAOS if a spec is given.
+run() {
+  output=$(CHAOS=${3-} "$probe" "$1" 2>&1)
+  local status=$?
+  [ $status = "$2" ] || fail "$probe $1 CHAOS=${3-} exits with $status, not $2: $output"
+}
+
+shows() {
+  [[ $output == *"$1"* ]] || fail "$probe does not show \"$1\" but: $output"
+}
+
+count() { grep -c -x -- "$1" <<<"$output"; }
+
+p=timer_fired_unlocked
+for probe in "$@"; do
+  run visits 0 "$p=2*print(two)->visit(4):print(four)->visit(2):print(never)"
+  [ "$(count two)" = 2 ] && [ "$(count four)" = 1 ] && [ "$(count never)" = 0 ] ||
+    fail "terms: $output"
+  shows "visits 1000"
+
+  # The dice: near one half, the same for the same seed, another sequence for another.
+  run visits 0 "$p=50%print(half)"
+  half=$(count half)
+  ((half > 400 && half < 600)) || fail "50% of 1000 fired $half times"
+  run visits 0 "$p=50%print(half)"
+  [ "$(count half)" = "$half" ] || fail "the same seed fires $half and $(count half) times"
+  [ "$half" != "$(CHAOS_SEED=7 CHAOS="$p=50%print(half)" "$probe" visits 2>&1 | grep -c half)" ] ||
+    [ "$half" != "$(CHAOS_SEED=8 CHAOS="$p=50%print(half)" "$probe" visits 2>&1 | grep -c half)" ] ||
+    fail "seeds change nothing"
+
+  # Two rules for one point both count; a pattern names it too.
+  run visits 0 "$p=1*print(one); timer_*=1*print(pattern)"
+  [ "$(count one)" = 1 ] && [ "$(count pattern)" = 1 ] || fail "two rules: $output"
+
+  run after 0 "$p=after(retake_before_cas):print(seen)"
+  [ "$(count seen)" = 1 ] || fail "after fires $(count seen) times"
+  run holding 0 "$p=holding(sched.lock):print(held)"
+  [ "$(count held)" = 1 ] || fail "holding fires $(count held) times"
+  run visits 0 "$p=1*delay(1000)->1*yield->off"
+
+  run visits 2 "$p=visit(3):throw(by the script)"
+  shows "fatal error: by the script"
+  shows "runtime stack:"
+
+  run happensafter 0
+  shows "held until the other had come"
+
+  run crossed 86
+  shows "chaos: deadlock seen"
+  shows "waits for the lock in main.crossed"
+  shows "chaos: end of the report"
+  [ "$(grep -c '^M.* waits for the lock at' <<<"$output")" = 2 ] || fail "the ring has not two Ms: $output"
+
+  run patient 0
+  shows "got the lock in the end"
+
+  run visits 2 "$p=1*print(x)->pritn(y)"
+  shows "environment variable CHAOS, column 35: unknown action \"pritn\"; did you mean print?"
+  shows "                                    ^"
+  run visits 2 "timer_fierd_unlocked=off"
+  shows "column 1: unknown point \"timer_fierd_unlocked\"; did you mean timer_fired_unlocked?"
+done
+exit $failed

@@ -1,0 +1,57 @@
+// Runs a bug's scenario without and with its fix and compares what happens with what history says.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "chaos/bug.h"
+
+namespace gort::chaos {
+
+// The runs of one program.
+struct Side {
+  int runs = 0;
+  int asExpected = 0;
+  int broken = 0;
+  std::map<std::string, int> summaries;  // what happened, and how often
+  std::string firstProblem;              // of a run that was not as expected
+  RunResult sample;                      // a run as expected if there was one, else the last
+  Outcome outcome;                       // of the sample
+  double seconds = 0;                    // of all runs
+
+  bool Good() const { return runs > 0 && asExpected == runs; }
+};
+
+struct Verdict {
+  const Entry* entry = nullptr;
+  std::string mode;
+  Side without;
+  Side with;
+
+  bool Broken() const { return without.broken + with.broken > 0; }
+  bool Good() const { return without.Good() && with.Good(); }
+  // "reproduced, and the fix holds", or what is wrong.
+  std::string Text() const;
+};
+
+struct VerifyOptions {
+  int runs = 8;  // of each program
+  // Called before each run: what is about to run, and which run of how many.
+  std::function<void(const std::string& what, int run, int runs)> progress;
+  // Called after each run.
+  std::function<void(const Outcome&, const RunResult&, const std::string& problem)> after;
+};
+
+// RunSide runs program with the bug's values of GOMAXPROCS in turn.
+Side RunSide(const History& history, const Bug& bug, const std::string& program,
+             const Expectation& expectation, const std::string& what, const VerifyOptions& options);
+
+Verdict Verify(const History& history, const Entry& entry, const Build& build,
+               const VerifyOptions& options);
+
+// EnvironmentOf is what a scenario's run gets: GOMAXPROCS, TSan's options, and no CHAOS.
+std::vector<std::pair<std::string, std::string>> EnvironmentOf(const History& history, int procs);
+
+}  // namespace gort::chaos

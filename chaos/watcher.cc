@@ -1,0 +1,240 @@
+// Invariants:
+//  - The watcher takes no lock, and what it reads (m.waitinglock, mutex.owner, allm) it reads as a
+//    stranger: a single look may be wrong. It believes a look only if every thread of the cycle was
+//    asleep in the kernel, for that lock's futex, and the kernel has counted no switch of any of them
+//    between a first and a second look: then nothing in it has changed in between.
+//  - Stacks are read when that is certain.
+//  - The lock «deadlock» is left out: a thread that must never run again locks it twice on purpose.
+//  - The watcher reads other threads' memory without synchronisation on purpose, by way of the C library
+//    too, whose functions TSan knows: it is ignored by TSan as long as it lives.
+//  - gs and ms are never freed, so a stale pointer is still one.
+#include "chaos/watcher.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include "chaos/locks.h"
+#include "chaos/script.h"
+#include "chaos/waitfor.h"
+#include "runtime/os_linux.h"
+#include "runtime/proc.h"
+#include "runtime/symtab.h"
+
+// TSan's; absent in other builds.
+extern "C" {
+__attribute__((weak)) void AnnotateIgnoreReadsBegin(const char* file, int line);
+__attribute__((weak)) void AnnotateIgnoreWritesBegin(const char* file, int line);
+__attribute__((weak)) void AnnotateIgnoreSyncBegin(const char* file, int line);
+}
+
+namespace gort::chaos {
+
+namespace {
+
+constexpr unsigned kLookEvery = 10000;       // microseconds
+constexpr unsigned kSecondLookAfter = 20000;
+constexpr int kVisitsShown = 12;
+constexpr int kMaxFrames = 64;
+
+// One M that sleeps in lock2, as one look has it.
+struct SleepingM {
+  runtime::m* mp;
+  runtime::mutex* lock;
+  runtime::m* owner;
+  std::uint64_t fp;
+  std::uint64_t switches;  // times that the kernel has switched the thread
+
+  bool operator==(const SleepingM&) const = default;
+};
+
+std::string ReadFile(const std::string& path) {
+  std::string text;
+  std::FILE* file = std::fopen(path.c_str(), "re");
+  if (file == nullptr) return text;
+  char buffer[4096];
+  for (std::size_t n; (n = std::fread(buffer, 1, sizeof buffer, file)) > 0;) text.append(buffer, n);
+  std::fclose(file);
+  return text;
+}
+
+std::uint64_t NumberAfter(const std::string& text, const char* key) {
+  const std::size_t at = text.find(key);
+  return at == std::string::npos ? 0 : std::strtoull(text.c_str() + at + std::strlen(key), nullptr, 10);
+}
+
+// The thread is asleep in the system call futex, on that address.
+bool AsleepOn(const std::string& task, const void* futex) {
+  const std::string line = ReadFile(task + "/syscall");
+  char* end;
+  const long nr = std::strtol(line.c_str(), &end, 10);
+  if (end == line.c_str() || nr != SYS_futex) return false;
+  return std::strtoull(end, nullptr, 16) == reinterpret_cast<std::uintptr_t>(futex);
+}
+
+// Fills in what the kernel knows; false if the thread is not asleep where it should be.
+bool AskKernel(SleepingM* s) {
+  const std::string task = "/proc/self/task/" + std::to_string(s->mp->procid);
+  if (!AsleepOn(task, s->lock->key.addr())) return false;
+  const std::string status = ReadFile(task + "/status");
+  s->switches = NumberAfter(status, "\nvoluntary_ctxt_switches:") +
+                NumberAfter(status, "\nnonvoluntary_ctxt_switches:");
+  return true;
+}
+
+std::vector<SleepingM> Look() {
+  std::vector<SleepingM> asleep;
+  for (runtime::m* mp = runtime::allm; mp != nullptr; mp = mp->alllink) {
+    runtime::mutex* lock = mp->waitinglock;
+    if (lock == nullptr || lock == &runtime::deadlock) continue;
+    asleep.push_back({mp, lock, lock->owner, mp->waitingfp, 0});
+  }
+  return asleep;
+}
+
+std::vector<SleepingM> CycleOf(const std::vector<SleepingM>& asleep) {
+  std::vector<Waiter> waiters;
+  for (const SleepingM& s : asleep) {
+    Waiter w;
+    w.m = s.mp->id;
+    w.holder = s.owner == nullptr ? -1 : s.owner->id;
+    waiters.push_back(w);
+  }
+  std::vector<SleepingM> cycle;
+  for (std::size_t i : FindCycle(waiters)) cycle.push_back(asleep[i]);
+  return cycle;
+}
+
+// A cycle that was there at two looks and slept in between.
+std::optional<std::vector<SleepingM>> SeeDeadlock() {
+  std::vector<SleepingM> first = CycleOf(Look());
+  if (first.empty()) return std::nullopt;
+  for (SleepingM& s : first)
+    if (!AskKernel(&s)) return std::nullopt;
+  runtime::usleep(kSecondLookAfter);
+  std::vector<SleepingM> second = CycleOf(Look());
+  for (SleepingM& s : second)
+    if (!AskKernel(&s)) return std::nullopt;
+  if (first != second) return std::nullopt;
+  return second;
+}
+
+std::string BaseName(const char* path) {
+  const char* slash = std::strrchr(path, '/');
+  return slash == nullptr ? path : slash + 1;
+}
+
+// The functions at a return address, inlined calls first.
+std::vector<StackFrame> FramesAt(std::uint64_t pc) {
+  std::vector<StackFrame> frames;
+  const runtime::funcInfo f = runtime::findfunc(pc - 1);
+  if (!f.valid()) return frames;
+  runtime::inlineFrames inlined;
+  runtime::expandInlines(f, pc - 1, &inlined);
+  for (int i = 0; i < inlined.n; i++) {
+    const runtime::srcFrame& frame = inlined.frames[i];
+    const runtime::symname name = runtime::gosymname(frame.linkername);
+    frames.push_back({std::string(name.data(), name.size()),
+                      BaseName(frame.file) + ":" + std::to_string(frame.line)});
+  }
+  return frames;
+}
+
+// Follows saved frame pointers from fp while they stay on one of the stacks of mp.
+void WalkFrames(const runtime::m* mp, std::uint64_t fp, std::vector<StackFrame>* stack) {
+  const runtime::g* stacks[] = {mp->g0, mp->gsignal, mp->curg};
+  auto onStack = [&](std::uint64_t p) {
+    for (const runtime::g* gp : stacks)
+      if (gp != nullptr && p >= gp->stack.lo && p + 16 <= gp->stack.hi && p % 8 == 0) return true;
+    return false;
+  };
+  for (int i = 0; i < kMaxFrames && onStack(fp); i++) {
+    const auto* frame = reinterpret_cast<const std::uint64_t*>(fp);
+    for (StackFrame& f : FramesAt(frame[1])) stack->push_back(std::move(f));
+    if (frame[0] <= fp) return;
+    fp = frame[0];
+  }
+}
+
+std::vector<StackFrame> StackOf(const SleepingM& s) {
+  std::vector<StackFrame> stack;
+  WalkFrames(s.mp, s.fp, &stack);
+  // In the middle of a systemstack call: below lies the goroutine, where it called.
+  const runtime::g* curg = s.mp->curg;
+  if (curg != nullptr && curg->sched.sp != 0 && curg->sched.pc != 0) {
+    for (StackFrame& f : FramesAt(curg->sched.pc)) stack.push_back(std::move(f));
+    WalkFrames(s.mp, curg->sched.bp, &stack);
+  }
+  // A lambda and the function that stands for it in a table have one name and one place.
+  stack.erase(std::unique(stack.begin(), stack.end()), stack.end());
+  return stack;
+}
+
+Waiter WaiterOf(const SleepingM& s) {
+  Waiter w;
+  w.m = s.mp->id;
+  w.thread = static_cast<std::int64_t>(s.mp->procid);
+  const runtime::g* curg = s.mp->curg;
+  if (curg != nullptr) w.goroutine = static_cast<std::int64_t>(curg->goid);
+  w.lock = NameOfLock(s.lock);
+  w.lockAddress = reinterpret_cast<std::uintptr_t>(s.lock);
+  w.holder = s.owner->id;
+  w.takenIn = OutsideLock(FramesAt(s.lock->ownerpc));
+  w.stack = StackOf(s);
+  return w;
+}
+
+[[noreturn]] void Report(const std::vector<SleepingM>& deadlocked) {
+  std::vector<Waiter> cycle;
+  for (const SleepingM& s : deadlocked) cycle.push_back(WaiterOf(s));
+  std::string text = std::string("\n") + kReportBegin + "\n";
+  text += DrawCycle(cycle) + "\n" + DescribeCycle(cycle);
+  text += "the last points that threads came to, oldest first:\n";
+  for (const PointVisit& visit : LastVisits(kVisitsShown)) {
+    text += visit.m < 0 ? std::string("  -") : "  M" + std::to_string(visit.m);
+    text += std::string("  ") + PointName(visit.point) + "\n";
+  }
+  text += std::string(kReportEnd) + "\n";
+  runtime::write(2, text.data(), text.size());
+  runtime::rawexit(kDeadlockSeen);
+}
+
+void* Watch(void*) {
+  if (AnnotateIgnoreReadsBegin != nullptr) {
+    AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+    AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+    AnnotateIgnoreSyncBegin(__FILE__, __LINE__);
+  }
+  for (;;) {
+    runtime::usleep(kLookEvery);
+    if (auto deadlocked = SeeDeadlock()) Report(*deadlocked);
+  }
+}
+
+}  // namespace
+
+void StartWatcher() {
+  // The program's signals are not for this thread.
+  sigset_t all, old;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  pthread_attr_t attr;
+  pthread_attr_init(&attr);
+  pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+  pthread_t thread;
+  const int err = pthread_create(&thread, &attr, Watch, nullptr);
+  pthread_attr_destroy(&attr);
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  if (err == 0) return;
+  std::fprintf(stderr, "chaos: cannot start the watcher: %s\n", std::strerror(err));
+  std::exit(3);
+}
+
+}  // namespace gort::chaos
