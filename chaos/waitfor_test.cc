@@ -46,7 +46,7 @@ TEST_CASE("the function that asked for the lock is outside it") {
 
 TEST_CASE("a thread alone is drawn with its lock") {
   CHECK(DrawCycle({Waits(0, "allglock", 0)}) ==
-        "M0 (goroutine 10) <---------------------------------+\n"
+        "M0 (goroutine 10) <----------------------------------+\n"
         " |  waits for the lock in runtime.want, want.cc:2    |\n"
         " v                                                   |\n"
         "[allglock]                                           |\n"

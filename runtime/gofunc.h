@@ -5,6 +5,7 @@
 #include <new>
 #include <tuple>
 #include <type_traits>
+#include <typeinfo>
 #include <utility>
 
 #include "proc.h"
@@ -17,7 +18,8 @@ namespace runtime {
 
 using mainfn_t = void (*)(void*);
 // Boots the runtime on the calling thread and runs fn(arg) on goroutine 1; the process ends with it.
-[[noreturn]] void rt0_go(mainfn_t fn, void* arg);
+// typeName is typeid's name of what runs there, for tracebacks.
+[[noreturn]] void rt0_go(mainfn_t fn, void* arg, const char* typeName);
 
 // A goroutine's function with its arguments, until it runs.
 template <class F, class... Args>
@@ -118,7 +120,7 @@ template <class F>
 int Main(int, char**, F&& main) {
   using Fn = std::remove_reference_t<F>;
   runtime::rt0_go([](void* p) { [[clang::noinline]] (*static_cast<Fn*>(p))(); },
-                  const_cast<void*>(static_cast<const void*>(&main)));
+                  const_cast<void*>(static_cast<const void*>(&main)), typeid(Fn).name());
 }
 
 // Go's go statement: f(args...) on a new goroutine. Arguments and captures are copied now. They may

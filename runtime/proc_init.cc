@@ -17,6 +17,7 @@
 #include "runtime1.h"
 #include "signal_unix.h"
 #include "stack.h"
+#include "symname.h"
 #include "tsan.h"
 
 // asm_amd64.S knows these.
@@ -138,7 +139,8 @@ void exit(std::int32_t code) {
   __builtin_unreachable();
 }
 
-GORT_NOSPLIT void rt0_go(mainfn_t fn, void* arg) {
+GORT_NOSPLIT void rt0_go(mainfn_t fn, void* arg, const char* typeName) {
+  setMainName(typeName);
   mainMain = fn;
   mainArg = arg;
   uintptr sp = reinterpret_cast<uintptr>(__builtin_frame_address(0));

@@ -91,7 +91,7 @@ void goexit0(g* gp) {
   gp->deferframe_ = nullptr;
   gp->waitreason = waitReasonZero;
   gp->param = nullptr;
-  gp->timer = nullptr;
+  // gp.timer stays: it is on no heap, and the next goroutine in this g can use it.
   mp->curg = nullptr;
   if (mp->lockedInt != 0) {
     print("invalid m->lockedInt = ", mp->lockedInt, "\n");

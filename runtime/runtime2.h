@@ -169,7 +169,9 @@ struct g {
   atomic::Uint32 atomicstatus;
   std::uint64_t goid;    // constant from newproc1 to goexit0
   g* schedlink;          // next in a gList or gQueue; protected by what protects that list
-  std::int64_t waitsince;  // ns, approximate time of blocking; set by tracebacks' callers
+  // ns, approximate time of blocking; set by tracebacks' callers. Atomic because a goroutine that
+  // comes back from a system call clears it while a traceback of all may read it.
+  atomic::Racy<std::int64_t> waitsince;
   // Set before g blocks; read from outside by tracebacks, which take a slightly old one.
   atomic::Racy<waitReason> waitreason;
 

@@ -189,6 +189,48 @@ bool equals(const char* a, const char* b) {
 
 }  // namespace
 
+namespace {
+
+uintptr cstrlen(const char* s) {
+  uintptr n = 0;
+  while (s[n] != 0) n++;
+  return n;
+}
+
+// The lambda that Main was called with, as its type is mangled behind «4mainE»; null if it is not one.
+const char* mainLambda;  // constant once the scheduler runs
+
+bool isMainLambda(const char* s) {
+  if (s == nullptr || mainLambda == nullptr || !startsWith(s, "_Z")) return false;
+  for (s += 2; *s == 'Z';) s++;
+  if (!startsWith(s, "4mainENK")) return false;
+  s += 8;
+  if (!startsWith(s, mainLambda)) return false;
+  return startsWith(s + cstrlen(mainLambda), "cl");
+}
+
+// main.main.funcN -> main.main, main.main.funcN.M... -> main.main.funcM...
+void dropMainLambda(symname* out) {
+  constexpr uintptr head = 9;  // main.main
+  uintptr i = head;
+  auto isDigit = [](char c) { return c >= '0' && c <= '9'; };
+  if (!out->hasPrefix("main.main.func")) return;
+  for (i += 5; i < out->len && isDigit(out->buf[i]);) i++;
+  uintptr n = head;
+  if (i < out->len && out->buf[i] == '.') {
+    i++;
+    if (i < out->len && isDigit(out->buf[i])) {
+      for (const char* f = ".func"; *f != 0; f++) out->buf[n++] = *f;
+    } else {
+      out->buf[n++] = '.';
+    }
+  }
+  while (i < out->len) out->buf[n++] = out->buf[i++];
+  out->len = static_cast<std::uint16_t>(n);
+}
+
+}  // namespace
+
 symname gosymname(const char* s) {
   symname out;
   writer w{&out};
@@ -226,7 +268,13 @@ symname gosymname(const char* s) {
   } else {
     w.put(s);
   }
+  if (isMainLambda(s)) dropMainLambda(&out);
   return out;
+}
+
+void setMainName(const char* typeName) {
+  constexpr uintptr head = 7;  // Z4mainE
+  if (startsWith(typeName, "Z4mainE")) mainLambda = typeName + head;
 }
 
 }  // namespace gort::runtime

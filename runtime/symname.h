@@ -8,7 +8,8 @@
 //   Shape::area() const                 main.(*Shape).area
 //   a::b::f(...)                        a/b.f
 //   a::Shape::area()                    a.(*Shape).area
-//   a lambda in main()                  main.main.func1;  one inside that: main.main.func1.1
+//   the lambda that Main() runs         main.main;        one inside that: main.main.func1
+//   another lambda in main()            main.main.func2;  one inside that: main.main.func2.1
 //   a lambda at namespace scope         main.glob..func1
 //   f<int>(...)                         main.f[...]
 //   gort::runtime::throw_(...)          runtime.throw               (keywords have a _ behind)
@@ -40,5 +41,9 @@ struct symname {
 };
 
 symname gosymname(const char* linkername);
+
+// Says which lambda of main() is the program: typeid's name of what Main was called with. It is shown
+// as main.main, and the lambdas inside it are counted from main.main.func1.
+void setMainName(const char* typeName);
 
 }  // namespace gort::runtime

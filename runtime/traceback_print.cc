@@ -163,7 +163,7 @@ void goroutineheader(g* gp) {
 
   std::int64_t minutes = 0;
   if ((status == _Gwaiting || status == _Gsyscall) && gp->waitsince != 0)
-    minutes = (nanotime() - gp->waitsince) / 60000000000;
+    minutes = (nanotime() - static_cast<std::int64_t>(gp->waitsince)) / 60000000000;
 
   print("goroutine ", gp->goid, " [", text);
   if (isScan) print(" (scan)");

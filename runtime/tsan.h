@@ -20,10 +20,10 @@
 namespace gort::runtime {
 
 #if GORT_TSAN
-void raceinit();              // before the first fiber
-void racethreadinit(g* gp);   // gp is the g0 of the calling thread
-void racegostart(g* gp);      // gives gp a fiber, or empties the one it has
-uintptr raceShadowPos();      // position in the current fiber's shadow call stack
+void raceinit();  // before the first fiber
+void racethreadinit(g* gp);  // gp is the g0 of the calling thread
+void racegostart(g* gp);  // gives gp a fiber, or empties the one it has
+uintptr raceShadowPos();  // position in the current fiber's shadow call stack
 void raceSetShadowPos(uintptr pos);
 // Says that the caller reads or writes user memory that uninstrumented code moves for it.
 void raceReadRange(const void* p, uintptr n);
