@@ -13,7 +13,8 @@ namespace {
 
 std::string_view Trim(std::string_view s) {
   while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);
-  while (!s.empty() && (s.back() == ' ' || s.back() == '\t' || s.back() == '\r')) s.remove_suffix(1);
+  while (!s.empty() && (s.back() == ' ' || s.back() == '\t' || s.back() == '\r'))
+    s.remove_suffix(1);
   return s;
 }
 
@@ -158,8 +159,8 @@ std::variant<Bug, std::string> ParseBug(std::string_view name, std::string_view 
       else if (value.empty())
         wrong = std::string(key) + " has no value";
       else
-        wrong = section == nullptr ? SetFact(&bug, key, value)
-                                   : SetExpectation(section, key, value);
+        wrong =
+            section == nullptr ? SetFact(&bug, key, value) : SetExpectation(section, key, value);
     }
     if (!wrong.empty()) return "line " + std::to_string(number) + ": " + wrong;
   }
@@ -170,6 +171,7 @@ std::variant<Bug, std::string> ParseBug(std::string_view name, std::string_view 
 
 std::vector<std::string> History::Names() const {
   std::vector<std::string> names;
+  names.reserve(entries.size());
   for (const Entry& entry : entries) names.push_back(entry.bug.name);
   return names;
 }
@@ -209,8 +211,8 @@ std::variant<History, std::string> LoadHistory(const std::string& root, const st
                history.entries.back().bug.name == name) {
       Build build;
       build.mode = Word(&rest);
-      build.without = root + std::string(Word(&rest));
-      build.with = root + std::string(rest);
+      build.without = std::string(root).append(Word(&rest));
+      build.with = std::string(root).append(rest);
       history.entries.back().builds.push_back(std::move(build));
     } else if (!key.empty()) {
       return index + ": cannot read the line: " + line;

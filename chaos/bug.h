@@ -15,8 +15,8 @@
 //   shows    runtime.tracebackothers a text that the evidence or standard error must contain
 //   count    20 [chan receive]:      a text that standard error must contain so many times, exactly
 //
-// Under [without] and [with], outcome is needed, the other three may be missing; shows and count may
-// be repeated.
+// Under [without] and [with], outcome is needed, the other three may be missing; shows and count
+// may be repeated.
 #pragma once
 
 #include <string>
@@ -31,7 +31,7 @@ namespace gort::chaos {
 
 struct Expectation {
   std::string outcome;  // as Outcome::Name
-  int status = -1;      // -1: any
+  int status = -1;  // -1: any
   std::vector<std::string> shows;
   std::vector<std::pair<int, std::string>> counts;
 
@@ -66,8 +66,8 @@ struct Entry {
   std::vector<Build> builds;
 };
 
-// The index of all bugs that the build made: lines "bug NAME FILE", "build NAME MODE WITHOUT WITH" and
-// "tsan_options VALUE", paths below the root of the runfiles.
+// The index of all bugs that the build made: lines "bug NAME FILE", "build NAME MODE WITHOUT WITH"
+// and "tsan_options VALUE", paths below the root of the runfiles.
 struct History {
   std::vector<Entry> entries;
   std::string tsanOptions;

@@ -1,6 +1,6 @@
 #!/bin/bash
-# docs_test.sh TOOL PINGPONG PAGE...: runs every command line that the pages show, and wants status 0.
-# Command lines stand alone on a line inside a fence, as one types them.
+# docs_test.sh TOOL PINGPONG PAGE...: runs every command line that the pages show, and wants status
+# 0. Command lines stand alone on a line inside a fence, as one types them.
 set -u
 tool=$1
 pingpong=$2
@@ -12,7 +12,9 @@ for page in "$@"; do
   while IFS= read -r line; do
     case $line in
       *"./bazelw run //chaos -- "*) command=${line/'./bazelw run //chaos -- '/"'$tool' "} ;;
-      *"./bazelw run //chaos:pingpong"*) command=${line/'./bazelw run //chaos:pingpong'/"'$pingpong'"} ;;
+      *"./bazelw run //chaos:pingpong"*)
+        command=${line/'./bazelw run //chaos:pingpong'/"'$pingpong'"}
+        ;;
       # Bazel's own commands: //tests/history and the rest of //... are run by the tests themselves.
       "./bazelw test //tests/history:"* | "./bazelw test //chaos:"*) continue ;;
       *)

@@ -6,17 +6,17 @@
 #include <vector>
 
 // X(name, expression): the locks that there is one of.
-#define GORT_LOCKS_TABLE(X)                    \
-  X("allglock", runtime::allglock)             \
-  X("allpLock", runtime::allpLock)             \
-  X("deadlock", runtime::deadlock)             \
-  X("debuglock", runtime::debuglock)           \
-  X("mheap.lock", runtime::mheaplock)          \
-  X("paniclk", runtime::paniclk)               \
-  X("sched.deferlock", runtime::sched.deferlock) \
+#define GORT_LOCKS_TABLE(X)                        \
+  X("allglock", runtime::allglock)                 \
+  X("allpLock", runtime::allpLock)                 \
+  X("deadlock", runtime::deadlock)                 \
+  X("debuglock", runtime::debuglock)               \
+  X("mheap.lock", runtime::mheaplock)              \
+  X("paniclk", runtime::paniclk)                   \
+  X("sched.deferlock", runtime::sched.deferlock)   \
   X("sched.gFree.lock", runtime::sched.gFree.lock) \
-  X("sched.lock", runtime::sched.lock)         \
-  X("sched.sudoglock", runtime::sched.sudoglock) \
+  X("sched.lock", runtime::sched.lock)             \
+  X("sched.sudoglock", runtime::sched.sudoglock)   \
   X("sched.sysmonlock", runtime::sched.sysmonlock)
 
 namespace gort::runtime {
@@ -31,8 +31,8 @@ bool IsLockName(std::string_view name);
 // LockByName returns the lock that a name of the table stands for. Only in programs with a runtime.
 runtime::mutex* LockByName(std::string_view name);
 
-// NameOfLock is the name in the table; for others the rank, if the build has ranks, and the symbol or
-// the address. Only in programs with a runtime.
+// NameOfLock is the name in the table; for others the rank, if the build has ranks, and the
+// address. Only in programs with a runtime.
 std::string NameOfLock(const runtime::mutex* l);
 
 }  // namespace gort::chaos

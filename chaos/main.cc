@@ -41,7 +41,8 @@ commands:
 
 options:
   --runs N         verify: run each program N times (default 8), over several values of GOMAXPROCS
-  --mode MODE      plain, tsan (under ThreadSanitizer) or all; default all for verify, plain for repro
+  --mode MODE      plain, tsan (under ThreadSanitizer) or all (verify only); default all for verify,
+                   plain for repro
   --json           list, points, verify: print JSON
   -v               verify: one line for each run, and all of the evidence
 
@@ -126,7 +127,8 @@ CommandLine ParseCommandLine(const std::vector<std::string>& arguments) {
 std::string RunfilesRoot(const char* argv0, const std::string& index) {
   std::vector<std::string> candidates;
   candidates.push_back(std::string(argv0) + ".runfiles/gort/");
-  if (const char* dir = std::getenv("TEST_SRCDIR")) candidates.push_back(std::string(dir) + "/gort/");
+  if (const char* dir = std::getenv("TEST_SRCDIR"))
+    candidates.push_back(std::string(dir) + "/gort/");
   candidates.emplace_back("");
   for (const std::string& root : candidates)
     if (access((root + index).c_str(), R_OK) == 0) return root.empty() ? "./" : root;
@@ -185,7 +187,8 @@ int Points(bool json) {
     return kGood;
   }
   std::vector<std::vector<std::string>> rows = {{"point", "file", "what holds there"}};
-  for (const PointInfo& point : AllPoints()) rows.push_back({point.name, point.file, point.meaning});
+  for (const PointInfo& point : AllPoints())
+    rows.push_back({point.name, point.file, point.meaning});
   std::printf("%s", Table(rows).c_str());
   return kGood;
 }
@@ -211,6 +214,7 @@ class Progress {
 
 int VerifyBugs(const History& history, const CommandLine& line) {
   std::vector<const Entry*> entries;
+  entries.reserve(line.bugs.size());
   for (const std::string& name : line.bugs) entries.push_back(&FindBug(history, name));
   if (line.bugs.empty())
     for (const Entry& entry : history.entries) entries.push_back(&entry);
@@ -251,8 +255,9 @@ int VerifyBugs(const History& history, const CommandLine& line) {
 
 int Repro(const History& history, const CommandLine& line) {
   if (line.bugs.size() != 1) WrongUse("repro wants one bug");
+  if (line.mode == "all") WrongUse("repro wants one mode, plain or tsan");
   const Entry& entry = FindBug(history, line.bugs[0]);
-  const std::string mode = line.mode.empty() || line.mode == "all" ? "plain" : line.mode;
+  const std::string mode = line.mode.empty() ? "plain" : line.mode;
   for (const Build& build : entry.builds) {
     if (build.mode != mode) continue;
     RunOptions options;

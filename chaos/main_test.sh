@@ -20,7 +20,8 @@ program() {
   printf '#!/bin/sh\n%s\n' "$2" >"$1"
   chmod +x "$1"
 }
-deadlock='printf "chaos: deadlock seen\n[allglock] <-\n\nwords\nchaos: end of the report\n" >&2; exit 86'
+report='chaos: deadlock seen\n[allglock] <-\n\nwords\nchaos: end of the report\n'
+deadlock="printf '$report' >&2; exit 86"
 throw='echo "fatal error: boom" >&2; exit 2'
 program deadlocks "$deadlock"
 program throws "$throw"
@@ -101,6 +102,7 @@ shows "NOT what history says"
 run 3 repro hangs
 run 3 repro good --mode tsan
 run 2 repro
+run 2 repro good --mode all
 run 2 repro good quiet
 
 run 0 list

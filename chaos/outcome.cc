@@ -53,7 +53,7 @@ std::string_view Outcome::Name() const {
 }
 
 std::string Outcome::Summary() const {
-  const std::string exit = status < 0 ? "" : "exit status " + std::to_string(status);
+  std::string exit = status < 0 ? "" : "exit status " + std::to_string(status);
   switch (kind) {
     case kBroken:
       return text;
@@ -93,9 +93,9 @@ Outcome Classify(const RunResult& run) {
   } else if (run.err.find("unexpected fault address") != std::string::npos ||
              run.signal == SIGSEGV || run.signal == SIGBUS) {
     o.kind = Outcome::kFault;
-    o.text = run.signal != 0 ? strsignal(run.signal)
-                             : "unexpected fault address" +
-                                   LineAfter(run.err, "unexpected fault address");
+    o.text = run.signal != 0
+                 ? strsignal(run.signal)
+                 : "unexpected fault address" + LineAfter(run.err, "unexpected fault address");
   } else if (run.err.find(kThrowText) != std::string::npos) {
     o.kind = Outcome::kThrow;
     o.text = LineAfter(run.err, kThrowText);

@@ -64,8 +64,9 @@ void SideAsJson(Json* json, const char* key, const Side& side) {
   for (const auto& [summary, n] : side.summaries) json->Key(summary).Number(n);
   json->EndObject();
   json->Key("first_problem").String(side.firstProblem);
-  json->Key("evidence").String(side.outcome.evidence.empty() ? LastLines(side.sample.err, 20)
-                                                             : side.outcome.evidence);
+  json->Key("evidence")
+      .String(side.outcome.evidence.empty() ? LastLines(side.sample.err, 20)
+                                            : side.outcome.evidence);
   json->EndObject();
 }
 

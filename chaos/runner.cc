@@ -41,7 +41,8 @@ std::vector<std::string> Environment(const RunOptions& options) {
       if (entry.starts_with(name + "=")) replaced = true;
     if (!replaced) result.push_back(entry);
   }
-  for (const auto& [name, value] : options.environment) result.push_back(name + "=" + value);
+  for (const auto& [name, value] : options.environment)
+    result.emplace_back(name).append("=").append(value);
   return result;
 }
 

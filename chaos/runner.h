@@ -17,18 +17,18 @@ struct RunOptions {
 struct RunResult {
   bool started = false;
   bool cutOff = false;  // killed when its time was up
-  int signal = 0;       // that ended it, 0 for none
-  int status = -1;      // exit status, -1 for none
+  int signal = 0;  // that ended it, 0 for none
+  int status = -1;  // exit status, -1 for none
   std::string problem;  // why it was not started
-  std::string out;      // standard output and standard error, each up to kMaxOutput bytes
+  std::string out;  // standard output and standard error, each up to kMaxOutput bytes
   std::string err;
   double seconds = 0;
 };
 
 inline constexpr std::size_t kMaxOutput = 16 << 20;
 
-// Run starts argv[0], which must be a path, and waits for it. No core file is written, and at the end
-// of its time the child is killed.
+// Run starts argv[0], which must be a path, and waits for it. No core file is written, and at the
+// end of its time the child is killed.
 RunResult Run(const std::vector<std::string>& argv, const RunOptions& options);
 
 }  // namespace gort::chaos

@@ -43,8 +43,8 @@ std::vector<Rule> installed;  // constant after Install
 std::atomic<bool> thrown;
 std::atomic<std::uint64_t> dice{1};
 
-// The newest visits. An entry is its number, counted from 1, the M and the point in one word, so that
-// a reader sees all of one visit or none.
+// The newest visits. An entry is its number, counted from 1, the M and the point in one word, so
+// that a reader sees all of one visit or none.
 constexpr std::uint64_t kRing = 1024;
 std::atomic<std::uint64_t> ring[kRing];
 std::atomic<std::uint64_t> recorded;
@@ -79,7 +79,7 @@ bool AnotherThreadWasAt(Point p, std::int32_t self) {
 }
 
 void HoldUntil(Point here, Point p) {
-  constexpr int kPause = 100;          // microseconds between two looks
+  constexpr int kPause = 100;  // microseconds between two looks
   constexpr int kComplainAfter = 50000;  // looks, 5 seconds
   const std::int32_t self = runtime::gettid();
   for (int looks = 0; !AnotherThreadWasAt(p, self); looks++) {
@@ -287,8 +287,8 @@ std::vector<PointVisit> LastVisits(int n) {
   for (std::uint64_t i = newest > wanted ? newest - wanted + 1 : 1; i <= newest; i++) {
     const std::uint64_t word = ring[i % kRing];
     if (word >> 32 != (i & 0xffffffff)) continue;
-    visits.push_back({static_cast<std::int16_t>(word >> 16 & 0xffff),
-                      static_cast<Point>(word & 0xffff)});
+    visits.push_back(
+        {static_cast<std::int16_t>(word >> 16 & 0xffff), static_cast<Point>(word & 0xffff)});
   }
   return visits;
 }

@@ -14,10 +14,10 @@
 //    environment variable CHAOS says as well (docs/chaos.md has its grammar).
 //  - What was installed is never changed; what counts visits and firings is atomic. Nothing that
 //    happens at a point allocates or takes a lock of the runtime.
-//  - All of this is code without instrumentation, so that it gives TSan no happens-before edge: what
-//    was a race without the script is one with it.
-//  - After a throw has been injected, points are recorded but nothing is injected any more: the dump
-//    runs undisturbed.
+//  - All of this is code without instrumentation, so that it gives TSan no happens-before edge:
+//    what was a race without the script is one with it.
+//  - After a throw has been injected, points are recorded but nothing is injected any more: the
+//    dump runs undisturbed.
 #pragma once
 
 #include <string_view>
@@ -65,8 +65,8 @@ class Script {
   // HappensAfter makes a thread that comes to `later` wait until another has come to `earlier`.
   Script& HappensAfter(Point later, Point earlier);
 
-  // Add takes rules in the grammar of chaos/spec.h. A mistake in them ends the process with status 2
-  // and a message that says where.
+  // Add takes rules in the grammar of chaos/spec.h. A mistake in them ends the process with status
+  // 2 and a message that says where.
   Script& Add(std::string_view spec);
 
   // Install adds the rules of CHAOS, sets the runtime's hook and starts the watcher, which ends the

@@ -101,8 +101,8 @@ struct {
   const char* name;
   void (*run)();
 } const kProbes[] = {
-    {"visits", visits},     {"after", after},     {"happensafter", happensafter},
-    {"crossed", crossed},   {"patient", patient}, {"holding", holding},
+    {"visits", visits},   {"after", after},     {"happensafter", happensafter},
+    {"crossed", crossed}, {"patient", patient}, {"holding", holding},
 };
 
 }  // namespace

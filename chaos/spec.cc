@@ -160,7 +160,8 @@ class Parser {
         percent += digit * (text_[position_++] - '0');
     }
     if (Take("%")) {
-      if (percent <= 0 || percent > 100) FailAt(start, "a probability is above 0% and at most 100%");
+      if (percent <= 0 || percent > 100)
+        FailAt(start, "a probability is above 0% and at most 100%");
       term->probability = percent / 100;
       n = ReadNumber();
       if (!n) return;
@@ -242,9 +243,9 @@ class Parser {
     } else {
       std::vector<std::string> known = kActions;
       known.insert(known.end(), kConditions.begin(), kConditions.end());
-      FailAt(start, name.empty() ? "expected an action (off, throw, delay, yield, print, hold)"
-                                 : "unknown action \"" + std::string(name) + "\"" +
-                                       DidYouMean(name, known));
+      FailAt(start, name.empty()
+                        ? "expected an action (off, throw, delay, yield, print, hold)"
+                        : "unknown action \"" + std::string(name) + "\"" + DidYouMean(name, known));
       return action;
     }
     Expect(")");

@@ -1,5 +1,6 @@
 // The language in which injections are written, for the environment variable CHAOS and for
-// chaos::Script. After FreeBSD's fail(9) and Rust's fail-rs; docs/chaos.md explains it with examples.
+// chaos::Script. After FreeBSD's fail(9) and Rust's fail-rs; docs/chaos.md explains it with
+// examples.
 //
 //   spec   = rule { ";" rule }
 //   rule   = pattern "=" term { "->" term }
@@ -30,8 +31,8 @@ namespace gort::chaos {
 struct Condition {
   enum Kind {
     kHolding,  // this thread holds the lock
-    kAfter,    // the last point that this thread came to before this one is `point`
-    kVisit,    // this is the number-th time that any thread comes here
+    kAfter,  // the last point that this thread came to before this one is `point`
+    kVisit,  // this is the number-th time that any thread comes here
   };
   Kind kind;
   std::string lock;
@@ -41,12 +42,12 @@ struct Condition {
 
 struct Action {
   enum Kind {
-    kOff,    // nothing, and the rest of the rule is not looked at
+    kOff,  // nothing, and the rest of the rule is not looked at
     kThrow,  // runtime throw: fatal error with dump
     kDelay,  // sleep for number microseconds
     kYield,  // sched_yield
     kPrint,  // a line on standard error
-    kHold,   // wait until another thread has come to `point`
+    kHold,  // wait until another thread has come to `point`
   };
   Kind kind = kOff;
   std::string text;
@@ -56,7 +57,7 @@ struct Action {
 
 struct Term {
   std::vector<Condition> conditions;
-  double probability = 1;   // in (0, 1]
+  double probability = 1;  // in (0, 1]
   std::int64_t count = -1;  // at most so many times; -1: no limit
   Action action;
 };

@@ -31,8 +31,8 @@ std::vector<std::size_t> FindCycle(const std::vector<Waiter>& waiters) {
   std::map<std::int64_t, std::size_t> waiterOfM;
   for (std::size_t i = 0; i < waiters.size(); i++) waiterOfM[waiters[i].m] = i;
   for (std::size_t start = 0; start < waiters.size(); start++) {
-    // A walk that comes back to where it began is a ring. One that runs into another ring ends after
-    // as many steps as there are waiters; that ring is found from its own members.
+    // A walk that comes back to where it began is a ring. One that runs into another ring ends
+    // after as many steps as there are waiters; that ring is found from its own members.
     std::vector<std::size_t> path{start};
     while (path.size() <= waiters.size()) {
       const auto next = waiterOfM.find(waiters[path.back()].holder);

@@ -1,9 +1,9 @@
-// Who waits for whom: the graph of threads and locks, and its cycles. No runtime needed: the watcher
-// fills it in, tests make their own.
+// Who waits for whom: the graph of threads and locks, and its cycles. No runtime needed: the
+// watcher fills it in, tests make their own.
 //
-// Each M waits for one lock at most, and each lock has one holder at most, so that the graph is a set
-// of chains and a cycle is found by walking. A cycle of threads that are all asleep is a deadlock for
-// certain: each lock in it is given back by a thread in it or not at all.
+// Each M waits for one lock at most, and each lock has one holder at most, so that the graph is a
+// set of chains and a cycle is found by walking. A cycle of threads that are all asleep is a
+// deadlock for certain: each lock in it is given back by a thread in it or not at all.
 #pragma once
 
 #include <cstdint>
@@ -20,19 +20,19 @@ inline constexpr char kReportEnd[] = "chaos: end of the report";
 
 struct StackFrame {
   std::string function;  // as in Go: runtime.tracebackothers
-  std::string place;     // file:line, "" if unknown
+  std::string place;  // file:line, "" if unknown
   bool operator==(const StackFrame&) const = default;
 };
 
 // An M that is asleep because it wants a lock.
 struct Waiter {
   std::int64_t m = 0;
-  std::int64_t thread = 0;     // kernel thread id
+  std::int64_t thread = 0;  // kernel thread id
   std::int64_t goroutine = 0;  // that it runs, 0 for none
-  std::string lock;            // name of the lock
+  std::string lock;  // name of the lock
   std::uint64_t lockAddress = 0;
   std::int64_t holder = -1;  // M that holds the lock, -1 if nobody known does
-  StackFrame takenIn;        // where the holder took it
+  StackFrame takenIn;  // where the holder took it
   std::vector<StackFrame> stack;  // of this M, innermost first
 };
 
@@ -40,8 +40,8 @@ struct Waiter {
 // waiting: the last waits for a lock of the first. Empty if there is none.
 std::vector<std::size_t> FindCycle(const std::vector<Waiter>& waiters);
 
-// OutsideLock is the innermost frame that is not part of the lock itself: the function that asked for
-// it. Empty if there is none.
+// OutsideLock is the innermost frame that is not part of the lock itself: the function that asked
+// for it. Empty if there is none.
 StackFrame OutsideLock(const std::vector<StackFrame>& stack);
 
 // DescribeCycle says it in words, one paragraph for each thread, with its stack.

@@ -1,12 +1,12 @@
 // Invariants:
 //  - The watcher takes no lock, and what it reads (m.waitinglock, mutex.owner, allm) it reads as a
 //    stranger: a single look may be wrong. It believes a look only if every thread of the cycle was
-//    asleep in the kernel, for that lock's futex, and the kernel has counted no switch of any of them
-//    between a first and a second look: then nothing in it has changed in between.
+//    asleep in the kernel, for that lock's futex, and the kernel has counted no switch of any of
+//    them between a first and a second look: then nothing in it has changed in between.
 //  - Stacks are read when that is certain.
 //  - The lock «deadlock» is left out: a thread that must never run again locks it twice on purpose.
-//  - The watcher reads other threads' memory without synchronisation on purpose, by way of the C library
-//    too, whose functions TSan knows: it is ignored by TSan as long as it lives.
+//  - The watcher reads other threads' memory without synchronisation on purpose, by way of the C
+//    library too, whose functions TSan knows: it is ignored by TSan as long as it lives.
 //  - gs and ms are never freed, so a stale pointer is still one.
 #include "chaos/watcher.h"
 
@@ -39,7 +39,7 @@ namespace gort::chaos {
 
 namespace {
 
-constexpr unsigned kLookEvery = 10000;       // microseconds
+constexpr unsigned kLookEvery = 10000;  // microseconds
 constexpr unsigned kSecondLookAfter = 20000;
 constexpr int kVisitsShown = 12;
 constexpr int kMaxFrames = 64;
@@ -67,7 +67,8 @@ std::string ReadFile(const std::string& path) {
 
 std::uint64_t NumberAfter(const std::string& text, const char* key) {
   const std::size_t at = text.find(key);
-  return at == std::string::npos ? 0 : std::strtoull(text.c_str() + at + std::strlen(key), nullptr, 10);
+  return at == std::string::npos ? 0
+                                 : std::strtoull(text.c_str() + at + std::strlen(key), nullptr, 10);
 }
 
 // The thread is asleep in the system call futex, on that address.
@@ -193,6 +194,7 @@ Waiter WaiterOf(const SleepingM& s) {
 
 [[noreturn]] void Report(const std::vector<SleepingM>& deadlocked) {
   std::vector<Waiter> cycle;
+  cycle.reserve(deadlocked.size());
   for (const SleepingM& s : deadlocked) cycle.push_back(WaiterOf(s));
   std::string text = std::string("\n") + kReportBegin + "\n";
   text += DrawCycle(cycle) + "\n" + DescribeCycle(cycle);

@@ -105,8 +105,8 @@ class PlainLike {
 template <class T>
 using Relaxed = PlainLike<T, std::memory_order_relaxed, std::memory_order_relaxed>;
 template <class T>
-using Racy = PlainLike<
-    T, std::is_pointer_v<T> ? std::memory_order_acquire : std::memory_order_relaxed,
-    std::is_pointer_v<T> ? std::memory_order_release : std::memory_order_relaxed>;
+using Racy =
+    PlainLike<T, std::is_pointer_v<T> ? std::memory_order_acquire : std::memory_order_relaxed,
+              std::is_pointer_v<T> ? std::memory_order_release : std::memory_order_relaxed>;
 
 }  // namespace gort::runtime::atomic

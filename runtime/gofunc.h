@@ -32,8 +32,9 @@ struct gocall {
     if constexpr (std::is_member_pointer_v<F>)
       std::apply(std::mem_fn(f), std::move(args));
     else
-      // Not inlined: tracebacks show the goroutine's function as a frame, as Go's do.
-      [[clang::noinline]] std::move(f)(std::get<I>(std::move(args))...);
+        // Not inlined: tracebacks show the goroutine's function as a frame, as Go's do.
+        [[clang::noinline]]
+      std::move(f)(std::get<I>(std::move(args))...);
   }
 };
 

@@ -45,9 +45,7 @@ GORT_NOSPLIT long Syscall(long nr, long a1, long a2, long a3, long a4, long a5, 
   return r;
 }
 
-long RawSyscall(long nr, long a1, long a2, long a3) {
-  return runtime::rawsyscall(nr, a1, a2, a3);
-}
+long RawSyscall(long nr, long a1, long a2, long a3) { return runtime::rawsyscall(nr, a1, a2, a3); }
 
 int Getpid() { return static_cast<int>(runtime::rawsyscall(SYS_getpid)); }
 int Kill(int pid, int sig) { return static_cast<int>(runtime::rawsyscall(SYS_kill, pid, sig)); }

@@ -13,8 +13,6 @@ namespace gort::runtime {
 int NumGoroutine();
 // Number of processors that this process may use; constant.
 int NumCPU();
-// Sets the number of Ps, if n > 0, and returns the former one. Stops the world.
-int GOMAXPROCS(int n);
 // Makes the object that p points to reachable up to here.
 template <class T>
 inline void KeepAlive(const T& v) {

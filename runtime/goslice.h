@@ -66,7 +66,10 @@ class ptr {
   constexpr ptr(std::nullptr_t) {}  // NOLINT(google-explicit-constructor)
   constexpr ptr(T* p) : p_(p) {}  // NOLINT(google-explicit-constructor): reads like a T*
   constexpr ptr(const ptr&) = default;
-  GORT_INLINE ptr& operator=(const ptr& o) { return *this = o.p_; }
+  // Assigning a pointer to itself is as good as any other assignment.
+  GORT_INLINE ptr& operator=(const ptr& o) {  // NOLINT(bugprone-unhandled-self-assignment)
+    return *this = o.p_;
+  }
   GORT_INLINE ptr& operator=(T* p) {
     runtime::gcWriteBarrier(&p_, p);
     p_ = p;

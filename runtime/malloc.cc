@@ -42,9 +42,7 @@ void refillChunk(mcache* c) {
   c->chunkend = base + mcacheChunkSize;
 }
 
-GORT_NOINLINE void* mallocLarge(uintptr size) {
-  return reinterpret_cast<void*>(largeAlloc(size));
-}
+GORT_NOINLINE void* mallocLarge(uintptr size) { return reinterpret_cast<void*>(largeAlloc(size)); }
 
 }  // namespace
 

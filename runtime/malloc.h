@@ -43,7 +43,7 @@ struct mspan {
   mspan* prev;
   uintptr startAddr;
   uintptr npages;
-  uintptr manualFreeList;  // free stacks in a stack span, linked through their first word
+  uintptr firstStack;  // address of the lowest stack in a span of stackpool
   std::uint16_t allocCount;
   atomic::Racy<mSpanState> state;
   bool needzero;  // freed before: the memory is not zero

@@ -19,8 +19,7 @@
 asm(".pushsection .note.GNU-split-stack,\"\",@progbits\n.popsection\n"
     ".pushsection .note.GNU-no-split-stack,\"\",@progbits\n.popsection");
 
-#define GORT_RAW                                                                     \
-  GORT_NOSPLIT __attribute__((no_builtin, disable_sanitizer_instrumentation))
+#define GORT_RAW GORT_NOSPLIT __attribute__((no_builtin, disable_sanitizer_instrumentation))
 
 namespace {
 
@@ -36,7 +35,9 @@ template <class T>
 GORT_INLINE void st(u8* p, T v) {
   __builtin_memcpy_inline(p, &v, sizeof v);
 }
-GORT_INLINE __m128i ldx(const u8* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
+GORT_INLINE __m128i ldx(const u8* p) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+}
 GORT_INLINE void stx(u8* p, __m128i v) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), v); }
 
 // From this size on the processor's own string instructions win.

@@ -21,12 +21,13 @@ namespace {
 constexpr uintptr heapArenaBytes = uintptr(64) << 20;
 constexpr uintptr pagesPerArena = heapArenaBytes / _PageSize;
 constexpr uintptr arenaIndexCount = (uintptr(1) << 48) / heapArenaBytes;
-// Arenas lie in the middle half of each 4 GiB from 0xc0'0000'0000 on: the low 32 bits of a heap or
-// stack address are then never a small integer, positive or negative. Stacks are adjusted without
-// maps (stack.cc), and two small integers side by side in one word must not look like an address.
+// Arenas lie in one part of each 4 GiB from 0xc0'0000'0000 on: stacks are adjusted without maps
+// (stack.cc), and 4 bytes of data below 4 that an old address left must not look like an address.
+// With these low 32 bits they are no integer of moderate size, no ASCII text, and as a float a
+// negative number closer to 0 than 1e-9.
 constexpr uintptr arenaBaseHint = uintptr(0x00c0) << 32;
 constexpr uintptr arenaWindow = uintptr(4) << 30;
-constexpr uintptr arenaWindowLo = uintptr(1) << 30, arenaWindowHi = uintptr(3) << 30;
+constexpr uintptr arenaWindowLo = 0x8000'0000, arenaWindowHi = 0xb000'0000;
 constexpr uintptr maxSmallList = 128;
 
 struct heapArena {
@@ -62,7 +63,7 @@ mspan* newSpan(uintptr base, uintptr npages) {
   s->next = s->prev = nullptr;
   s->startAddr = base;
   s->npages = npages;
-  s->manualFreeList = 0;
+  s->firstStack = 0;
   s->allocCount = 0;
   s->elemsize = 0;
   s->state = mSpanDead;
@@ -217,7 +218,7 @@ mspan* allocManual(uintptr npages) {
     freeList(rest->npages)->insert(rest);
   }
   for (uintptr i = 0; i < npages; i++) *pageSlot(s->startAddr + (i << _PageShift)) = s;
-  s->manualFreeList = 0;
+  s->firstStack = 0;
   s->allocCount = 0;
   s->state = mSpanManual;
   unlock(&mheaplock);

@@ -16,9 +16,9 @@
 
 // X(name, file, meaning)
 #define GORT_POINTS_TABLE(X)                                                                      \
-  X(allgadd_locked, "proc_g.cc", "allglock is held, the new g is not in allgs yet")              \
+  X(allgadd_locked, "proc_g.cc", "allglock is held, the new g is not in allgs yet")               \
   X(mallocgc_begin, "malloc.cc", "an allocation begins, whatever locks its caller holds")         \
-  X(tracebackothers_begin, "traceback_print.cc", "the fatal dump of the other goroutines begins")       \
+  X(tracebackothers_begin, "traceback_print.cc", "the fatal dump of the other goroutines begins") \
   X(gopark_before_mcall, "proc_park.cc", "gopark has filled in m.wait*, g is still running")      \
   X(park_m_before_unlockf, "proc_park.cc", "g is waiting, its unlock function has not run")       \
   X(chanparkcommit_before_flag, "chan.cc", "parked on a channel, activeStackChans not yet set")   \
@@ -27,13 +27,13 @@
   X(findrunnable_after_release_p, "proc_schedule.cc", "P given up, nmspinning not yet lowered")   \
   X(findrunnable_after_dec_nmspinning, "proc_schedule.cc", "nmspinning lowered, not yet parked")  \
   X(goschedimpl_after_globrunqput, "proc_park.cc", "g is on the global queue, nobody woken yet")  \
-  X(stoptheworld_before_wait, "proc_stw.cc", "preemption requested everywhere, not all stopped") \
-  X(entersyscall_after_release_p, "proc_syscall.cc", "the P is in _Psyscall and may be retaken") \
-  X(exitsyscall_before_fast, "proc_syscall.cc", "the system call is over, no P yet")             \
-  X(retake_before_cas, "proc_sysmon.cc", "sysmon has decided to take a P from a system call")    \
+  X(stoptheworld_before_wait, "proc_stw.cc", "preemption requested everywhere, not all stopped")  \
+  X(entersyscall_after_release_p, "proc_syscall.cc", "the P is in _Psyscall and may be retaken")  \
+  X(exitsyscall_before_fast, "proc_syscall.cc", "the system call is over, no P yet")              \
+  X(retake_before_cas, "proc_sysmon.cc", "sysmon has decided to take a P from a system call")     \
   X(startm_before_newm, "proc_m.cc", "no idle M: a thread is about to be made, no lock held")     \
-  X(selectgo_locked, "select.cc", "all channels of a select are locked")                         \
-  X(selectgo_before_relock, "select.cc", "woken from a select, channels not locked again")       \
+  X(selectgo_locked, "select.cc", "all channels of a select are locked")                          \
+  X(selectgo_before_relock, "select.cc", "woken from a select, channels not locked again")        \
   X(timer_fired_unlocked, "time.cc", "a timer's function is about to run, timersLock released")
 
 namespace gort::runtime {
@@ -48,10 +48,10 @@ enum class Point : std::uint16_t {
 #if GORT_POINTS
 // Called at every point when not null. Set before the runtime boots, never changed afterwards.
 extern void (*pointHook)(Point);
-#define POINT(name)                                                             \
-  do {                                                                          \
-    if (GORT_UNLIKELY(::gort::runtime::pointHook != nullptr))                   \
-      ::gort::runtime::pointHook(::gort::runtime::Point::name);                 \
+#define POINT(name)                                             \
+  do {                                                          \
+    if (GORT_UNLIKELY(::gort::runtime::pointHook != nullptr))   \
+      ::gort::runtime::pointHook(::gort::runtime::Point::name); \
   } while (0)
 #else
 #define POINT(name) \

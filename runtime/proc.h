@@ -13,8 +13,8 @@ namespace gort::runtime {
 // Puts the current goroutine to _Gwaiting and calls unlockf(gp, lock) on g0; if that returns false
 // the goroutine goes on at once. unlockf must not touch gp's stack: it may be moved between the
 // status change and the call. reason stands in tracebacks.
-void gopark(bool (*unlockf)(g*, void*), void* lock, waitReason reason,
-            traceBlockReason traceReason, int traceskip);
+void gopark(bool (*unlockf)(g*, void*), void* lock, waitReason reason, traceBlockReason traceReason,
+            int traceskip);
 // gopark that releases l once the goroutine is parked.
 void goparkunlock(mutex* l, waitReason reason, traceBlockReason traceReason, int traceskip);
 // Makes gp, which must be _Gwaiting, runnable; it becomes this P's runnext.
@@ -161,7 +161,7 @@ void mexit(bool osStack);
 void checkmcount();  // sched.lock must be held
 std::int32_t mcount();
 void mput(m* mp);  // sched.lock must be held
-m* mget();         // sched.lock must be held
+m* mget();  // sched.lock must be held
 void startTemplateThread();
 std::int64_t setMaxThreads(std::int64_t in);
 extern bool mainStarted;
@@ -170,7 +170,7 @@ extern bool mainStarted;
 [[noreturn]] void schedule();
 [[noreturn]] void execute(g* gp, bool inheritTime);
 void injectglist(gList* glist);
-bool schedEnabled(g* gp);          // sched.lock must be held
+bool schedEnabled(g* gp);  // sched.lock must be held
 void schedEnableUser(bool enable);
 struct checkTimersResult {
   std::int64_t now, pollUntil;
@@ -215,6 +215,7 @@ extern atomic::Bool freezing;
 extern mutex deadlock;  // locked twice by who must never run again
 inline constexpr std::int32_t freezeStopWait = 0x7fffffff;
 void gcstopm();
+// Sets the number of Ps, if n > 0, and returns the former one. Stops the world.
 int GOMAXPROCS(int n);
 
 // ---- proc_sysmon.cc ----
@@ -234,7 +235,7 @@ extern std::int64_t runtimeInitTime;
 bool canPreemptM(m* mp);
 struct suspendGState {
   struct g* g;
-  bool dead;     // the goroutine is dead: nothing to scan
+  bool dead;  // the goroutine is dead: nothing to scan
   bool stopped;  // suspendG moved it from _Gpreempted to _Gwaiting: resumeG must ready it
 };
 // Stops gp at a safe point and takes its _Gscan bit; resumeG gives it back. Ports preempt.go.

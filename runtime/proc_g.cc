@@ -178,8 +178,7 @@ void gfput(p* pp, g* gp) {
 g* gfget(p* pp) {
   // The global lists' heads are looked at without their lock: a stale answer costs a new g or a look
   // in vain.
-  while (pp->gFree.list.empty() &&
-         (!sched.gFree.stack.empty() || !sched.gFree.noStack.empty())) {
+  while (pp->gFree.list.empty() && (!sched.gFree.stack.empty() || !sched.gFree.noStack.empty())) {
     lock(&sched.gFree.lock);
     while (pp->gFree.n < gFreeLow) {
       g* gp = sched.gFree.stack.pop();  // gs with stacks first

@@ -64,8 +64,7 @@ std::int32_t initialprocs() {
   const char* env = gogetenv("GOMAXPROCS");
   if (env == nullptr || env[0] == 0) return ncpu;
   atoiResult r = atoi(env);
-  if (r.ok && r.n > 0 && r.n <= 0x7fffffff)
-    return static_cast<std::int32_t>(r.n);
+  if (r.ok && r.n > 0 && r.n <= 0x7fffffff) return static_cast<std::int32_t>(r.n);
   print("runtime: GOMAXPROCS=", env, " is not a positive number; using ", ncpu,
         ", the number of processors\n");
   return ncpu;

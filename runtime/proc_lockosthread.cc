@@ -59,8 +59,7 @@ void UnlockOSThread() {
 
 void unlockOSThread() {
   m* mp = acquirem();
-  if (mp->lockedInt == 0)
-    throw_("runtime: internal error: misuse of lockOSThread/unlockOSThread");
+  if (mp->lockedInt == 0) throw_("runtime: internal error: misuse of lockOSThread/unlockOSThread");
   mp->lockedInt--;
   dounlockOSThread();
   releasem(mp);

@@ -37,7 +37,7 @@ namespace {
 // Threads that a locked M asks for are made by the template thread, whose state is clean.
 struct {
   mutex lock;
-  m* newm;       // list through schedlink; protected by lock
+  m* newm;  // list through schedlink; protected by lock
   bool waiting;  // the template thread sleeps on wake; protected by lock
   note wake;
   atomic::Uint32 haveTemplateThread;
@@ -340,8 +340,7 @@ void handoffp(p* pp) {
     return;
   }
   // No local work: start a spinning M if there is none and nobody is idle, for work may be elsewhere.
-  if (sched.nmspinning.Load() + sched.npidle.Load() == 0 &&
-      sched.nmspinning.CompareAndSwap(0, 1)) {
+  if (sched.nmspinning.Load() + sched.npidle.Load() == 0 && sched.nmspinning.CompareAndSwap(0, 1)) {
     sched.needspinning.Store(0);
     startm(pp, true, false);
     return;

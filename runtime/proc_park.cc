@@ -108,13 +108,12 @@ void goexit0(g* gp) {
 
 }  // namespace
 
-void gopark(bool (*unlockf)(g*, void*), void* lock, waitReason reason,
-            traceBlockReason traceReason, int traceskip) {
+void gopark(bool (*unlockf)(g*, void*), void* lock, waitReason reason, traceBlockReason traceReason,
+            int traceskip) {
   m* mp = acquirem();
   g* gp = mp->curg;
   std::uint32_t status = readgstatus(gp);
-  if (GORT_UNLIKELY(status != _Grunning && status != _Gscanrunning))
-    throw_("gopark: bad g status");
+  if (GORT_UNLIKELY(status != _Grunning && status != _Gscanrunning)) throw_("gopark: bad g status");
   mp->waitlock = lock;
   mp->waitunlockf = unlockf;
   gp->waitreason = reason;
@@ -185,9 +184,7 @@ void goexit1() {
 }
 
 extern "C" [[noreturn]] void gort_goexit1() { goexit1(); }
-extern "C" [[noreturn]] void gort_badmcall() {
-  throw_("runtime: mcall called on m->g0 stack");
-}
+extern "C" [[noreturn]] void gort_badmcall() { throw_("runtime: mcall called on m->g0 stack"); }
 extern "C" [[noreturn]] void gort_badmcall2() { throw_("runtime: mcall function returned"); }
 
 namespace {

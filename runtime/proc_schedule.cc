@@ -390,7 +390,8 @@ void schedule() {
   for (;;) {
     p* pp = mp->p;
     pp->preempt = false;
-    if (mp->spinning && (pp->runnext.Load() != nullptr || pp->runqhead.Load() != pp->runqtail.Load()))
+    if (mp->spinning &&
+        (pp->runnext.Load() != nullptr || pp->runqhead.Load() != pp->runqtail.Load()))
       throw_("schedule: spinning with local work");
 
     auto [gp, inheritTime, tryWakeP] = findRunnable();

@@ -98,7 +98,8 @@ void stopTheWorldWithSema(stwReason) {
     bad = "stopTheWorld: not stopped (stopwait != 0)";
   } else {
     for (std::int32_t i = 0; i < allp.len; i++)
-      if (allp[i]->status.Load() != _Pgcstop) bad = "stopTheWorld: not stopped (status != _Pgcstop)";
+      if (allp[i]->status.Load() != _Pgcstop)
+        bad = "stopTheWorld: not stopped (status != _Pgcstop)";
   }
   if (freezing.Load()) {
     // Some other thread is crashing and has spoilt stopwait. Let it.

@@ -27,8 +27,8 @@ void wakesysmon() {
 
 void checksyscallsp(g* gp, const char* who) {
   if (gp->syscallsp >= gp->stack.lo && gp->syscallsp <= gp->stack.hi) return;
-  print(who, " inconsistent ", hex(gp->syscallsp), " [", hex(gp->stack.lo), ",",
-        hex(gp->stack.hi), "]\n");
+  print(who, " inconsistent ", hex(gp->syscallsp), " [", hex(gp->stack.lo), ",", hex(gp->stack.hi),
+        "]\n");
   throw_(who);
 }
 
@@ -150,11 +150,11 @@ void exitsyscall0(g* gp) {
 }  // namespace
 
 // Marks the caller's frame as the top of the stack for the time of the call.
-#define SAVE_SYSCALL_FRAME(gp)        \
-  do {                                \
-    (gp)->syscallpc = getcallerpc();  \
-    (gp)->syscallsp = getcallersp();  \
-    (gp)->syscallbp = getcallerbp();  \
+#define SAVE_SYSCALL_FRAME(gp)       \
+  do {                               \
+    (gp)->syscallpc = getcallerpc(); \
+    (gp)->syscallsp = getcallersp(); \
+    (gp)->syscallbp = getcallerbp(); \
   } while (0)
 
 GORT_NOSPLIT GORT_NOINLINE void entersyscall() {

@@ -126,7 +126,8 @@ void sysmon() {
       idle = 0;
     else
       idle++;
-    if (dbg.schedtrace > 0 && lasttrace + static_cast<std::int64_t>(dbg.schedtrace) * 1000000 <= now) {
+    if (dbg.schedtrace > 0 &&
+        lasttrace + static_cast<std::int64_t>(dbg.schedtrace) * 1000000 <= now) {
       lasttrace = now;
       schedtrace(dbg.scheddetail > 0);
     }
@@ -217,10 +218,10 @@ void schedtrace(bool detailed) {
   std::int64_t now = nanotime();
   if (starttime == 0) starttime = now;
   lock(&sched.lock);
-  print("SCHED ", (now - starttime) / 1000000, "ms: gomaxprocs=",
-        static_cast<std::int32_t>(gomaxprocs), " idleprocs=", sched.npidle.Load(),
-        " threads=", mcount(), " spinningthreads=", sched.nmspinning.Load(),
-        " needspinning=", sched.needspinning.Load(),
+  print("SCHED ", (now - starttime) / 1000000,
+        "ms: gomaxprocs=", static_cast<std::int32_t>(gomaxprocs),
+        " idleprocs=", sched.npidle.Load(), " threads=", mcount(),
+        " spinningthreads=", sched.nmspinning.Load(), " needspinning=", sched.needspinning.Load(),
         " idlethreads=", static_cast<std::int32_t>(sched.nmidle),
         " runqueue=", static_cast<std::int32_t>(sched.runqsize));
   if (detailed)
@@ -260,11 +261,12 @@ void schedtrace(bool detailed) {
       print(gp->goid);
     else
       print("nil");
-    print(" throwing=", static_cast<std::uint32_t>(static_cast<throwType>(mp->throwing)),
-          " locks=", static_cast<std::int32_t>(mp->locks),
+    print(" mallocing=", mp->mallocing,
+          " throwing=", static_cast<std::uint32_t>(static_cast<throwType>(mp->throwing)),
+          " preemptoff=", mp->preemptoff, " locks=", static_cast<std::int32_t>(mp->locks),
           " dying=", static_cast<std::int32_t>(mp->dying),
-          " spinning=", static_cast<bool>(mp->spinning), " blocked=", static_cast<bool>(mp->blocked),
-          " lockedg=");
+          " spinning=", static_cast<bool>(mp->spinning),
+          " blocked=", static_cast<bool>(mp->blocked), " lockedg=");
     if (g* lockedg = mp->lockedg; lockedg != nullptr)
       print(lockedg->goid);
     else

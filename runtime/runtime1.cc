@@ -1,8 +1,8 @@
 #include "runtime1.h"
 
-#include "stubs.h"
+#include <unistd.h>
 
-extern "C" char** environ;
+#include "stubs.h"
 
 namespace gort::runtime {
 

@@ -49,8 +49,8 @@ inline constexpr std::uint32_t _Gscanpreempted = _Gscan + _Gpreempted;
 inline constexpr std::uint32_t _Pidle = 0;     // on the idle list, or owned by who is moving it
 inline constexpr std::uint32_t _Prunning = 1;  // owned by an M
 inline constexpr std::uint32_t _Psyscall = 2;  // its M is in a system call; may be taken by CAS
-inline constexpr std::uint32_t _Pgcstop = 3;   // stopped for stop-the-world, owned by the stopper
-inline constexpr std::uint32_t _Pdead = 4;     // beyond GOMAXPROCS; keeps its caches' memory only
+inline constexpr std::uint32_t _Pgcstop = 3;  // stopped for stop-the-world, owned by the stopper
+inline constexpr std::uint32_t _Pdead = 4;  // beyond GOMAXPROCS; keeps its caches' memory only
 
 // The bounds of a goroutine stack: exactly [lo, hi).
 struct stack {
@@ -134,8 +134,8 @@ enum traceBlockReason : std::uint8_t {
 };
 
 enum throwType : std::uint32_t {
-  throwTypeNone,     // not throwing
-  throwTypeUser,     // the user's fault: system frames are left out of the dump
+  throwTypeNone,  // not throwing
+  throwTypeUser,  // the user's fault: system frames are left out of the dump
   throwTypeRuntime,  // the runtime's own fault: they are shown
 };
 
@@ -167,8 +167,8 @@ struct g {
   // Written by who dequeued g's sudog, read by g once it runs again (the run queues order them).
   void* param;
   atomic::Uint32 atomicstatus;
-  std::uint64_t goid;    // constant from newproc1 to goexit0
-  g* schedlink;          // next in a gList or gQueue; protected by what protects that list
+  std::uint64_t goid;  // constant from newproc1 to goexit0
+  g* schedlink;  // next in a gList or gQueue; protected by what protects that list
   // ns, approximate time of blocking; set by tracebacks' callers. Atomic because a goroutine that
   // comes back from a system call clears it while a traceback of all may read it.
   atomic::Racy<std::int64_t> waitsince;
@@ -182,36 +182,36 @@ struct g {
   atomic::Racy<bool> preemptStop;
   bool preemptShrink;  // shrink the stack at the next synchronous safe point; protected by _Gscan
   bool asyncSafePoint;  // stopped by a signal: frames in unknown state, the stack must not move
-  bool gcscandone;     // stack scanned in this cycle; protected by _Gscan
-  bool throwsplit;     // growing the stack now is an error (in a system call); owner
+  bool gcscandone;  // stack scanned in this cycle; protected by _Gscan
+  bool throwsplit;  // growing the stack now is an error (in a system call); owner
   // There are unlocked channels whose sudogs point into this stack: a copy must take their locks.
   // Written by the owner before it parks (under those locks, in the park commit) and after it wakes.
   bool activeStackChans;
   // About to park on a channel: between the status change and the park commit, shrinking is unsafe.
   atomic::Bool parkingOnChan;
-  bool pinned;          // started by go_pinned: the stack never moves; constant while g lives
-  bool systemg;         // a goroutine of the runtime itself, hidden from users; constant while g lives
-  bool tracking;        // measuring this g's scheduling latency; owner
+  bool pinned;  // started by go_pinned: the stack never moves; constant while g lives
+  bool systemg;  // a goroutine of the runtime itself, hidden from users; constant while g lives
+  bool tracking;  // measuring this g's scheduling latency; owner
   std::uint8_t trackingSeq;
   std::int64_t trackingStamp;  // ns
-  std::int64_t runnableTime;   // ns
+  std::int64_t runnableTime;  // ns
   atomic::Racy<struct m*> lockedm;  // LockOSThread; written by g itself, shown by schedtrace
 
   std::uint64_t parentGoid;  // goid of the creator
-  uintptr gopc;              // pc of the go statement
-  uintptr startpc;           // pc of the goroutine's function
-  void* closure;             // heap copy of fn and its arguments when they are not on the stack
+  uintptr gopc;  // pc of the go statement
+  uintptr startpc;  // pc of the goroutine's function
+  void* closure;  // heap copy of fn and its arguments when they are not on the stack
   void (*closurefree)(void*);  // destroys closure when g exits
 
   // sudogs that g waits on and whose elem may point into g's stack, in lock order; owner, or who
   // moves the stack.
   sudog* waiting;
-  struct timer* timer;        // cached for time::Sleep; owner
+  struct timer* timer;  // cached for time::Sleep; owner
   atomic::Uint32 selectDone;  // 1 once a case of the select g is blocked in has won
-  deferframe* deferframe_;    // innermost func() frame; a record on this stack; owner
+  deferframe* deferframe_;  // innermost func() frame; a record on this stack; owner
 
-  void* racectx;           // TSan fiber; null in plain builds
-  uintptr racestack;       // its shadow-stack position when empty
+  void* racectx;  // TSan fiber; null in plain builds
+  uintptr racestack;  // its shadow-stack position when empty
 };
 
 inline constexpr std::uint8_t gTrackingPeriod = 8;
@@ -219,15 +219,15 @@ inline constexpr std::uint8_t gTrackingPeriod = 8;
 using mstartfn_t = void (*)();
 
 struct m {
-  struct g* g0;        // goroutine with the scheduling stack; constant
-  struct g* gsignal;   // signal-handling g; constant after minit
+  struct g* g0;  // goroutine with the scheduling stack; constant
+  struct g* gsignal;  // signal-handling g; constant after minit
   // The goroutine that runs on this M, null while it schedules. Written on this thread; preemptone
   // and tracebacks read it from outside and take any recent value.
   atomic::Racy<struct g*> curg;
   // Attached p, null when not running goroutine code. Written on this thread; schedtrace reads it.
   atomic::Racy<struct p*> p;
   atomic::Racy<struct p*> nextp;  // p to acquire on wake-up; written before notewakeup(park)
-  struct p* oldp;                 // p held before the system call
+  struct p* oldp;  // p held before the system call
   // Address of this thread's %fs:112, so that others can store stackPreempt there.
   // Written once by the thread itself at start; null before.
   atomic::Pointer<atomic::Uintptr> stackguardslot;
@@ -236,9 +236,9 @@ struct m {
   std::int64_t id;
   mstartfn_t mstartfn;
 
-  std::int32_t mallocing;
+  atomic::Racy<std::int32_t> mallocing;
   atomic::Racy<throwType> throwing;
-  const char* preemptoff;  // if not "", keep curg on this M; the reason, for people
+  atomic::Racy<const char*> preemptoff;  // if not "", keep curg on this M; the reason, for people
   // Number of locks held and of other reasons not to be preempted; shown by schedtrace.
   atomic::Racy<std::int32_t> locks;
   atomic::Racy<std::int32_t> dying;
@@ -249,7 +249,7 @@ struct m {
   std::uint8_t traceback;
   std::uint64_t fastrand;  // state of the generator
   note park;
-  struct m* alllink;    // next on allm; constant after publication
+  struct m* alllink;  // next on allm; constant after publication
   struct m* schedlink;  // next on sched.midle or a hand-off list; protected by that list's lock
   atomic::Racy<struct g*> lockedg;
   std::uint32_t lockedExt;  // LockOSThread calls that are open
@@ -262,8 +262,8 @@ struct m {
   int waitTraceSkip;
 
   std::uint32_t syscalltick;
-  struct m* freelink;          // on sched.freem
-  atomic::Uint32 freeWait;     // freeMWait until the thread no longer needs m and g0
+  struct m* freelink;  // on sched.freem
+  atomic::Uint32 freeWait;  // freeMWait until the thread no longer needs m and g0
   std::uint32_t preemptGen;
 
   // Locks held, innermost last; checked builds only; this thread.
@@ -280,15 +280,15 @@ struct m {
 
 // Values of m.freeWait.
 inline constexpr std::uint32_t freeMStack = 0;  // free the stack and the reference
-inline constexpr std::uint32_t freeMRef = 1;    // free the reference
-inline constexpr std::uint32_t freeMWait = 2;   // still in use
+inline constexpr std::uint32_t freeMRef = 1;  // free the reference
+inline constexpr std::uint32_t freeMWait = 2;  // still in use
 
 // Lists of gs, linked through schedlink: a g is on at most one.
 struct gQueue {
   g* head = nullptr;
   g* tail = nullptr;
   bool empty() const { return head == nullptr; }
-  void push(g* gp);      // at the head
+  void push(g* gp);  // at the head
   void pushBack(g* gp);  // at the tail
   void pushBackAll(gQueue q2);
   g* pop();
@@ -357,7 +357,7 @@ struct p {
   atomic::Uint32 runSafePointFn;  // 1: call sched.safePointFn at the next safe point
 
   mutex timersLock;  // protects timers; other Ps run them too
-  timer** timers;    // a 4-ary heap by when
+  timer** timers;  // a 4-ary heap by when
   std::int32_t timerslen;
   std::int32_t timerscap;
   atomic::Uint32 numTimers;
@@ -381,7 +381,7 @@ struct pMask {
 
 struct schedt {
   atomic::Uint64 goidgen;
-  atomic::Int64 lastpoll;   // ns, time of the last poll, 0 while somebody polls
+  atomic::Int64 lastpoll;  // ns, time of the last poll, 0 while somebody polls
   atomic::Int64 pollUntil;  // ns, the time to which the current poll sleeps
 
   mutex lock;
@@ -401,7 +401,7 @@ struct schedt {
   // Idle Ps; protected by lock. exitsyscallfast looks whether there is one before it locks.
   atomic::Racy<struct p*> pidle;
   atomic::Int32 npidle;
-  atomic::Int32 nmspinning;    // see proc_schedule.cc
+  atomic::Int32 nmspinning;  // see proc_schedule.cc
   atomic::Uint32 needspinning;  // boolean; set to 1 under lock only
 
   // Global run queue; protected by lock. runqsize is also read without it as a hint.
@@ -418,7 +418,7 @@ struct schedt {
   // Global cache of dead gs.
   struct {
     mutex lock;
-    gList stack;    // with stacks
+    gList stack;  // with stacks
     gList noStack;  // without
     atomic::Racy<std::int32_t> n;
   } gFree;
@@ -427,7 +427,7 @@ struct schedt {
   sudog* sudogcache;  // protected by sudoglock
 
   mutex deferlock;
-  _defer* deferpool;  // protected by deferlock
+  atomic::Racy<_defer*> deferpool;  // protected by deferlock; newdefer looks before it locks
 
   struct m* freem;  // Ms waiting to be freed; protected by lock
 
@@ -444,7 +444,7 @@ struct schedt {
   note safePointNote;
 
   std::int64_t procresizetime;  // ns; world stopped
-  std::int64_t totaltime;       // integral of gomaxprocs over time, up to procresizetime
+  std::int64_t totaltime;  // integral of gomaxprocs over time, up to procresizetime
 
   mutex sysmonlock;  // hold it to keep sysmon out
 
@@ -465,17 +465,17 @@ struct sudog {
   std::uint32_t ticket;
 
   bool isSelect;  // g is in a select: selectDone decides who wins
-  bool success;   // a value was transferred, rather than the channel closed
+  bool success;  // a value was transferred, rather than the channel closed
 
-  sudog* parent;    // semaRoot's tree
+  sudog* parent;  // semaRoot's tree
   sudog* waitlink;  // g.waiting list or semaRoot
   sudog* waittail;  // semaRoot
-  hchan* c;         // channel
+  hchan* c;  // channel
 };
 
 extern atomic::Racy<m*> allm;  // list through alllink; grows at the head under sched.lock
 extern atomic::Racy<std::int32_t> gomaxprocs;  // changes while the world is stopped only
-extern std::int32_t ncpu;                      // constant after schedinit
+extern std::int32_t ncpu;  // constant after schedinit
 extern schedt sched;
 extern std::int32_t newprocs;  // asked-for GOMAXPROCS; world stopped
 
@@ -488,7 +488,7 @@ struct pSlice {
 };
 extern mutex allpLock;
 extern pSlice allp;
-extern pMask idlepMask;   // Ps on the idle list
+extern pMask idlepMask;  // Ps on the idle list
 extern pMask timerpMask;  // Ps that may have a timer
 
 extern m m0;

@@ -11,6 +11,10 @@
 //    the guard, where nothing lives.
 //    An integer that happens to have such a value would be changed too; no address-sized integer
 //    that a program keeps on its stack may equal an address inside that same stack.
+//    A word may also be small data over a part of an address that a dead frame has left. One or two
+//    bytes of data survive because of the distance (below), four or more because of where arenas
+//    lie (mheap.cc). Three bytes without a zero behind them are the risk that is left: they are
+//    changed if they equal the middle bits of an address in the stack, one value in 8192 at 2 KiB.
 //  - Outside the stack only these point into it, and are adjusted by name: g.sched.bp, sudog.elem of
 //    g.waiting, and the records of defer, panic and func frames.
 //  - Other goroutines write to this stack through sudog.elem only, and under the lock of the sudog's
@@ -19,7 +23,7 @@
 //    it sets up a channel operation) and taking them would deadlock.
 //  - Between the change to _Gwaiting and the commit that sets activeStackChans (g.parkingOnChan),
 //    neither is true: the stack may grow then but not shrink.
-//  - The distance of a copy is a multiple of 16, since tops are.
+//  - The distance of a copy is a multiple of 64 KiB (stack.h, colours).
 #include "stack.h"
 
 #include "chan.h"
@@ -55,7 +59,7 @@ void adjustpointer(const adjustinfo& a, T* slot) {
 
 // Adjusts the words of [lo, hi) of the new stack.
 __attribute__((disable_sanitizer_instrumentation)) void adjustwords(const adjustinfo& a, uintptr lo,
-                                                                     uintptr hi) {
+                                                                    uintptr hi) {
   auto* end = reinterpret_cast<uintptr*>(hi);
   for (auto* w = reinterpret_cast<uintptr*>(lo); w < end; w++)
     if (inOld(a, *w)) *w += a.delta;
@@ -122,7 +126,7 @@ void copystack(g* gp, uintptr newsize) {
   if (gp->pinned) throw_("copystack: goroutine is pinned");
   uintptr used = old.hi - gp->sched.sp;
 
-  stack nw = stackalloc(static_cast<std::uint32_t>(newsize));
+  stack nw = stackalloc(static_cast<std::uint32_t>(newsize), colorOf(old.hi));
   if (dbg.stackpoison > 0) fillstack(nw, 0xfd);
 
   adjustinfo a{old, nw.hi - old.hi};
@@ -184,8 +188,8 @@ void shrinkstack(g* gp) {
 namespace {
 
 [[noreturn]] GORT_NOINLINE void stackoverflow(g* gp, uintptr sp) {
-  uintptr limit = maxstacksize < maxstackceiling ? static_cast<uintptr>(maxstacksize)
-                                                 : maxstackceiling;
+  uintptr limit =
+      maxstacksize < maxstackceiling ? static_cast<uintptr>(maxstacksize) : maxstackceiling;
   print("runtime: goroutine stack exceeds ", limit, "-byte limit\n");
   print("runtime: sp=", hex(sp), " stack=[", hex(gp->stack.lo), ", ", hex(gp->stack.hi), "]\n");
   throw_("stack overflow");

@@ -33,9 +33,16 @@ extern std::uint32_t startingStackSize;
 extern atomic::Racy<uintptr> maxstacksize;
 extern uintptr maxstackceiling;
 
+// A stack's colour is its top modulo stackColors. It stays when the stack moves, so every distance
+// is a multiple of 64 KiB: data of one or two bytes that were written over a part of an old address
+// look like an address, but adjusting them does not change them.
+inline constexpr uintptr stackColors = 64 << 10;
+inline constexpr uintptr anyColor = ~uintptr(0);
+constexpr uintptr colorOf(uintptr top) { return top % stackColors; }
+
 void stackinit();
-// n: a power of two. Both run on g0.
-struct stack stackalloc(std::uint32_t n);
+// n: a power of two; color: of the stack that the new one replaces. Both run on g0.
+struct stack stackalloc(std::uint32_t n, uintptr color = anyColor);
 void stackfree(struct stack stk);
 void stackcache_clear(struct mcache* c);
 // Moves gp's stack to a new one of newsize bytes. gp is _Gcopystack (its own growth) or held by its

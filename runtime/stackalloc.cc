@@ -3,9 +3,13 @@
 //
 // Invariants:
 //  - A small stack (fixedStack << order, order < _NumStackOrders, below _StackCacheSize) is part of
-//    a span of _StackCacheSize bytes; a large stack is a span of its own.
-//  - stackpool[order].mu protects the pool's spans and their manualFreeList; a P's stackcache belongs
-//    to that P. A stack's memory, while free, holds the link to the next free one in its first word.
+//    a span of stackpool; a large stack is in a span of its own.
+//  - Go keeps the free stacks of a span in the span. Here a moved stack wants a certain colour
+//    (stack.h), so the free stacks of an order are listed by colour. A span holds stackColors bytes
+//    of stacks side by side, one of each colour that is equal modulo their size. Any stack will do
+//    for a new goroutine; these go through the colours in turn, so that all are used alike.
+//  - stackpool[order].mu protects the pool's lists and allocCount of its spans; a P's stackcache
+//    belongs to that P. A free stack's first words link it.
 //  - All of this runs on g0: it must not itself need more stack.
 //  - With GODEBUG=stackfaultonfree=1 every stack is its own mapping, which turns inaccessible when
 //    freed and is never used again; freedStacks remembers whose it was.
@@ -20,10 +24,23 @@ namespace gort::runtime {
 
 namespace {
 
+constexpr int ncolors = stackColors / stackMin;
+int colorIndex(uintptr top) { return static_cast<int>(colorOf(top) / stackMin); }
+
+// A free stack in the pool.
+struct freestack {
+  freestack* next;
+  freestack* prev;
+};
+
 struct alignas(sys::CacheLineSize) stackpoolItem {
   mutex mu;
-  mSpanList span;  // spans with at least one free stack; protected by mu
+  // Protected by mu:
+  freestack* free[ncolors];
+  std::uint32_t nonempty;  // bit i: free[i] has some
+  int turn;  // the colour that the next new goroutine gets, if there is one
 };
+static_assert(ncolors == 32);
 stackpoolItem stackpool[_NumStackOrders];
 
 uintptr* linkOf(uintptr x) { return reinterpret_cast<uintptr*>(x); }
@@ -38,45 +55,84 @@ int orderOf(uintptr n) {
   return order;
 }
 
-// One free stack of the order from the pool; stackpool[order].mu must be held.
-uintptr stackpoolalloc(int order) {
-  mSpanList* list = &stackpool[order].span;
-  mspan* s = list->first;
+// stackpool[order].mu must be held by the callers of these four.
+void poolinsert(stackpoolItem* pool, uintptr x, uintptr n) {
+  int i = colorIndex(x + n);
+  auto* f = reinterpret_cast<freestack*>(x);
+  f->prev = nullptr;
+  f->next = pool->free[i];
+  if (f->next != nullptr) f->next->prev = f;
+  pool->free[i] = f;
+  pool->nonempty |= 1u << i;
+}
+
+void poolremove(stackpoolItem* pool, uintptr x, uintptr n) {
+  int i = colorIndex(x + n);
+  auto* f = reinterpret_cast<freestack*>(x);
+  if (f->next != nullptr) f->next->prev = f->prev;
+  if (f->prev != nullptr) {
+    f->prev->next = f->next;
+  } else {
+    if (pool->free[i] != f) throw_("free stack not on its list");
+    pool->free[i] = f->next;
+    if (f->next == nullptr) pool->nonempty &= ~(1u << i);
+  }
+}
+
+uintptr stackpoolalloc(int order, uintptr color) {
+  stackpoolItem* pool = &stackpool[order];
+  uintptr n = fixedStack << order;
   lockWithRankMayAcquire(&mheaplock, lockRankMheap);
-  if (s == nullptr) {
-    s = allocManual(_StackCacheSize >> _PageShift);
+  if (color == anyColor ? pool->nonempty == 0
+                        : (pool->nonempty & 1u << colorIndex(color)) == 0) {
+    uintptr rest = color == anyColor ? 0 : color % n;
+    // Room to begin at an address that is rest modulo n; spans are aligned to pages.
+    uintptr room = n > _PageSize ? n : rest != 0 ? _PageSize : 0;
+    mspan* s = allocManual((stackColors + room) >> _PageShift);
     if (s == nullptr) throw_("out of memory");
     if (s->allocCount != 0) throw_("bad allocCount");
-    if (s->manualFreeList != 0) throw_("bad manualFreeList");
-    s->elemsize = fixedStack << order;
-    for (uintptr i = 0; i < _StackCacheSize; i += s->elemsize) {
-      uintptr x = s->base() + i;
-      *linkOf(x) = s->manualFreeList;
-      s->manualFreeList = x;
-    }
-    list->insert(s);
+    s->elemsize = n;
+    s->firstStack = s->base() + (rest - s->base()) % n;
+    for (uintptr x = s->firstStack; x < s->firstStack + stackColors; x += n) poolinsert(pool, x, n);
   }
-  uintptr x = s->manualFreeList;
+  int i;
+  if (color != anyColor) {
+    i = colorIndex(color);
+  } else {
+    std::uint32_t after = pool->nonempty >> pool->turn << pool->turn;
+    i = __builtin_ctz(after != 0 ? after : pool->nonempty);
+    pool->turn = (i + 1) % ncolors;
+  }
+  uintptr x = reinterpret_cast<uintptr>(pool->free[i]);
   if (x == 0) throw_("span has no free stacks");
-  s->manualFreeList = *linkOf(x);
-  s->allocCount++;
-  if (s->manualFreeList == 0) list->remove(s);  // all in use
+  poolremove(pool, x, n);
+  spanOfUnchecked(x)->allocCount++;
   return x;
 }
 
-// Gives a stack back to the pool; stackpool[order].mu must be held.
 void stackpoolfree(uintptr x, int order) {
+  stackpoolItem* pool = &stackpool[order];
   mspan* s = spanOfUnchecked(x);
+  uintptr n = s->elemsize;
   if (s->state != mSpanManual) throw_("freeing stack not in a stack span");
-  if (s->manualFreeList == 0) stackpool[order].span.insert(s);
-  *linkOf(x) = s->manualFreeList;
-  s->manualFreeList = x;
-  s->allocCount--;
-  if (s->allocCount == 0) {
-    stackpool[order].span.remove(s);
-    s->manualFreeList = 0;
+  poolinsert(pool, x, n);
+  if (--s->allocCount == 0) {
+    for (uintptr y = s->firstStack; y < s->firstStack + stackColors; y += n) poolremove(pool, y, n);
     freeManual(s);
   }
+}
+
+// Takes a stack of the colour from a P's cache; 0 if there is none.
+uintptr stackcachetake(mcache* c, int order, uintptr color) {
+  uintptr n = fixedStack << order;
+  for (uintptr* link = &c->stackcache[order].list; *link != 0; link = linkOf(*link)) {
+    uintptr x = *link;
+    if (color != anyColor && colorOf(x + n) != color) continue;
+    *link = *linkOf(x);
+    c->stackcache[order].size -= n;
+    return x;
+  }
+  return 0;
 }
 
 // Takes from and gives to the pool in batches of half a cache, so that a goroutine count that swings
@@ -85,7 +141,7 @@ void stackcacherefill(mcache* c, int order) {
   uintptr list = 0, size = 0;
   lock(&stackpool[order].mu);
   while (size < _StackCacheSize / 2) {
-    uintptr x = stackpoolalloc(order);
+    uintptr x = stackpoolalloc(order, anyColor);
     *linkOf(x) = list;
     list = x;
     size += fixedStack << order;
@@ -130,36 +186,42 @@ void stackinit() {
   lockInit(&freedLock, lockRankLeafRank);
 }
 
-struct stack stackalloc(std::uint32_t n) {
+struct stack stackalloc(std::uint32_t n, uintptr color) {
   // On the scheduler stack, so that the stack of the caller never has to grow meanwhile.
   g* thisg = getg();
   if (thisg != thisg->m->g0) throw_("stackalloc not on scheduler stack");
   if ((n & (n - 1)) != 0) throw_("stack size not a power of 2");
+  // For a colour, a large stack gets more memory than it needs, and is placed in it. The rest is
+  // never touched.
+  uintptr room = color == anyColor ? 0 : stackColors;
+  auto place = [&](uintptr base, uintptr size) -> struct stack {
+    uintptr top = base + size;
+    if (color != anyColor) top += colorOf(color - top);
+    return {top - size, top};
+  };
   if (GORT_UNLIKELY(faultOnFree())) {
     uintptr size = alignUp(n, physPageSize);
-    uintptr v = reinterpret_cast<uintptr>(sysAlloc(size));
+    uintptr v = reinterpret_cast<uintptr>(sysAlloc(size + room));
     if (v == 0) throw_("out of memory (stackalloc)");
-    return {v, v + size};
+    return place(v, size);
   }
-  uintptr v;
-  if (isSmallStack(n)) {
-    int order = orderOf(n);
-    if (!useCache(thisg->m)) {
-      lock(&stackpool[order].mu);
-      v = stackpoolalloc(order);
-      unlock(&stackpool[order].mu);
-    } else {
-      mcache* c = thisg->m->p->mcache;
-      if (c->stackcache[order].list == 0) stackcacherefill(c, order);
-      v = c->stackcache[order].list;
-      c->stackcache[order].list = *linkOf(v);
-      c->stackcache[order].size -= n;
-    }
-  } else {
-    mspan* s = allocManual(n >> _PageShift);
+  if (!isSmallStack(n)) {
+    mspan* s = allocManual((n + room) >> _PageShift);
     if (s == nullptr) throw_("out of memory");
     s->elemsize = n;
-    v = s->base();
+    return place(s->base(), n);
+  }
+  int order = orderOf(n);
+  uintptr v = 0;
+  if (useCache(thisg->m)) {
+    mcache* c = thisg->m->p->mcache;
+    if (color == anyColor && c->stackcache[order].list == 0) stackcacherefill(c, order);
+    v = stackcachetake(c, order, color);
+  }
+  if (v == 0) {
+    lock(&stackpool[order].mu);
+    v = stackpoolalloc(order, color);
+    unlock(&stackpool[order].mu);
   }
   return {v, v + n};
 }

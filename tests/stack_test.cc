@@ -29,13 +29,13 @@ GORT_NOINLINE void growStack() {
 
 template <class F>
 GORT_NOINLINE void atDepth(int n, F& f) {
-  volatile char pad[64];
-  pad[0] = static_cast<char>(n);
+  char pad[64];
+  KEEP_FRAME(pad);
   if (n == 0)
     f();
   else
     atDepth(n - 1, f);
-  pad[1] = pad[0];
+  KEEP_FRAME(pad);
 }
 
 // Calls f at every depth, so that for some the stack is used up just when f needs some.
@@ -47,13 +47,13 @@ void growStackWithCallback(F f) {
 // Uses about kb KiB of stack and calls f.
 template <class F>
 GORT_NOINLINE void useStackAndCall(int kb, F&& f) {
-  volatile char b[1024];
-  b[99] = 0;
+  char b[1024];
+  KEEP_FRAME(b);
   if (kb == 0)
     f();
   else
-    useStackAndCall(kb - 1 + b[99], f);
-  b[98] = 1;
+    useStackAndCall(kb - 1, f);
+  KEEP_FRAME(b);
 }
 
 // Runs f on a goroutine of its own, and waits.

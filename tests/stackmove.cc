@@ -5,8 +5,8 @@ namespace gort::test {
 namespace {
 
 GORT_NOINLINE void entry() {
-  volatile char c[64];
-  c[0] = 0;
+  char c[64];
+  KEEP_FRAME(c);
 }
 
 // On g0, with the caller's goroutine out of _Grunning: two that suspend each other would deadlock.
@@ -52,10 +52,10 @@ long moveStacks() {
 }
 
 GORT_NOINLINE void useStack(int kb) {
-  volatile char b[1000];
-  b[0] = static_cast<char>(kb);
+  char b[1024];
+  KEEP_FRAME(b);
   if (kb > 1) useStack(kb - 1);
-  b[1] = b[0];
+  KEEP_FRAME(b);
 }
 
 }  // namespace gort::test

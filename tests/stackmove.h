@@ -15,6 +15,9 @@ GORT_INLINE void moveStackOnNextCall() {
   runtime::setstackguard(runtime::stackForceMove);
 }
 
+// Keeps a local array as it is, and its size, in the frame.
+#define KEEP_FRAME(array) asm volatile("" : : "r"(&(array)) : "memory")
+
 // The bounds of the caller's stack now.
 GORT_INLINE struct runtime::stack stackbounds() { return runtime::getg()->stack; }
 

@@ -1,10 +1,10 @@
 // A throw out of the allocator while allglock is held.
 //
-// Sixty goroutines are parked, twenty each in a channel receive, in a select and on a Mutex, so that
-// the dump has something to show. The main goroutine then starts goroutines until there are more than
-// allgs has room for. allgadd doubles the array, under allglock, and that allocation fails: the script
-// makes the runtime throw there. The fatal dump must come out whole; with the bug it waits for
-// allglock, which its own thread holds.
+// Sixty goroutines are parked, twenty each in a channel receive, in a select and on a Mutex, so
+// that the dump has something to show. The main goroutine then starts goroutines until there are
+// more than allgs has room for. allgadd doubles the array, under allglock, and that allocation
+// fails: the script makes the runtime throw there. The fatal dump must come out whole; with the bug
+// it waits for allglock, which its own thread holds.
 
 #include <cstdio>
 #include <cstdlib>
@@ -70,8 +70,8 @@ void mainmain() {
 
 int main(int argc, char** argv) {
   chaos::Script script;
-  // The first allocation under allglock is the one for the first goroutine, at boot; the second must
-  // make room for the 65th.
+  // The first allocation under allglock is the one for the first goroutine, at boot; the second
+  // must make room for the 65th.
   script.On(Point::mallocgc_begin).Holding("allglock").Times(1).Off();
   script.On(Point::mallocgc_begin).Holding("allglock").Throw("out of memory (injected)");
   script.Install();
