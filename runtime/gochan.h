@@ -83,6 +83,7 @@ class chan {
   explicit operator bool() const { return c_.get() != nullptr; }
   friend bool operator==(const chan& a, const chan& b) { return a.c_.get() == b.c_.get(); }
   runtime::hchan* raw() const { return c_; }
+  void printgo() const { runtime::printpointer(c_.get()); }
 
   // for (T v : c): receives until c is closed and drained.
   struct sentinel {};

@@ -118,10 +118,14 @@ GORT_INLINE void newprocOf(bool pinned, uintptr callerpc, F&& f, Args&&... args)
 // goroutines or not. Call it once, from main. (argc and argv are main's, for symmetry; the runtime
 // does not look at them.)
 template <class F>
-int Main(int, char**, F&& main) {
+int Main(int argc, char** argv, F&& main) {
   using Fn = std::remove_reference_t<F>;
-  runtime::rt0_go([](void* p) { [[clang::noinline]] (*static_cast<Fn*>(p))(); },
-                  const_cast<void*>(static_cast<const void*>(&main)), typeid(Fn).name());
+  if constexpr (std::is_function_v<Fn>) {
+    return Main(argc, argv, &main);
+  } else {
+    runtime::rt0_go([](void* p) { [[clang::noinline]] (*static_cast<Fn*>(p))(); },
+                    const_cast<void*>(static_cast<const void*>(&main)), typeid(Fn).name());
+  }
 }
 
 // Go's go statement: f(args...) on a new goroutine. Arguments and captures are copied now. They may

@@ -2,6 +2,7 @@
 // proc.go and extern.go that need no collector.
 #pragma once
 
+#include <type_traits>
 #include <utility>
 
 #include "extern.h"
@@ -26,8 +27,11 @@ void cgocall(void (*fn)(void*), void* arg);
 template <class F>
 void cgocall(F&& f) {
   using Fn = std::remove_reference_t<F>;
-  cgocall([](void* p) { (*static_cast<Fn*>(p))(); },
-          const_cast<void*>(static_cast<const void*>(&f)));
+  if constexpr (std::is_function_v<Fn>)
+    cgocall(&f);
+  else
+    cgocall([](void* p) { (*static_cast<Fn*>(p))(); },
+            const_cast<void*>(static_cast<const void*>(&f)));
 }
 
 namespace debug {

@@ -19,6 +19,7 @@
 #include <string_view>
 
 #include "error.h"
+#include "print.h"
 #include "type.h"
 
 namespace gort::runtime {
@@ -80,6 +81,7 @@ class ptr {
   constexpr operator T*() const { return p_; }  // NOLINT(google-explicit-constructor)
   constexpr T* get() const { return p_; }
   constexpr T* operator->() const { return p_; }
+  void printgo() const { runtime::printpointer(p_); }
 
  private:
   T* p_ = nullptr;
@@ -121,6 +123,9 @@ class slice {
   std::int64_t len() const { return len_; }
   std::int64_t cap() const { return cap_; }
   bool operator==(std::nullptr_t) const { return p_.get() == nullptr; }
+  void printgo() const {
+    runtime::printslice(p_.get(), static_cast<uintptr>(len_), static_cast<uintptr>(cap_));
+  }
 
  private:
   ptr<T> p_;

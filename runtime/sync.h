@@ -161,8 +161,10 @@ class Once {
   // panics counts as done.
   template <class F>
   GORT_INLINE void Do(F&& f) {
-    if (GORT_UNLIKELY(done_.Load() == 0)) {
-      using Fn = std::remove_reference_t<F>;
+    using Fn = std::remove_reference_t<F>;
+    if constexpr (std::is_function_v<Fn>) {
+      Do(&f);
+    } else if (GORT_UNLIKELY(done_.Load() == 0)) {
       doSlow([](void* p) { (*static_cast<Fn*>(p))(); },
              const_cast<void*>(static_cast<const void*>(&f)));
     }

@@ -187,7 +187,7 @@ GORT_TEST("BenchmarkChanClosed: a closed channel is always ready") {
 
 GORT_TEST("TestMultiConsumer") {
   constexpr int nwork = 23;
-  constexpr int niter = runtime::raceenabled ? 5000 : 60000;
+  constexpr int niter = runtime::raceenabled ? 5000 : 271828;
   static constexpr int pn[] = {2, 3, 7, 11, 13, 17, 19, 23, 27, 31};
   auto q = make_chan<int>(nwork * 3);
   auto r = make_chan<int>(nwork * 3);

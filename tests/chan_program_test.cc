@@ -21,7 +21,7 @@ void pass(chan<int> left, chan<int> right) { left.send(right.recv() + 1); }
 // A chain of ten thousand goroutines, each of which waits for its right neighbour. (TSan has room
 // for 8,128.)
 GORT_TEST("goroutines.go") {
-  constexpr int n = runtime::raceenabled ? 2000 : 10000;
+  constexpr int n = runtime::raceenabled ? 8000 : 10000;
   auto leftmost = make_chan<int>();
   auto left = leftmost;
   chan<int> right;
@@ -198,7 +198,7 @@ GORT_TEST("sieve2.go") {
 
 // Four partners want the same select at once: one of them gets each value.
 GORT_TEST("doubleselect.go") {
-  constexpr int n = runtime::raceenabled ? 4000 : 40000;
+  constexpr int n = runtime::raceenabled ? 4000 : 100000;
   std::array<chan<int>, 4> c{make_chan<int>(), make_chan<int>(), make_chan<int>(),
                              make_chan<int>()};
   auto mux = make_chan<int>();

@@ -18,7 +18,8 @@ using gort::runtime::gort_memmove;
 using bytes = std::vector<unsigned char>;
 
 constexpr std::size_t kAllSizes = 600;
-constexpr std::size_t kBigSizes[] = {1023, 1024, 1025, 2047, 2048, 2049, 2063, 4095, 4096, 4097, 9001};
+constexpr std::size_t kBigSizes[] = {1023, 1024, 1025, 2047, 2048, 2049,
+                                     2063, 4095, 4096, 4097, 9001};
 
 std::vector<std::size_t> sizes() {
   std::vector<std::size_t> v;

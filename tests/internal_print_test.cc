@@ -66,13 +66,12 @@ TEST_CASE("integers, bools, text, pointers") {
   CHECK(printed([] {
           println(nullptr, static_cast<int*>(nullptr), reinterpret_cast<int*>(0xdeadbeef));
         }) == "0x0 0x0 0xdeadbeef\n");
-  CHECK(printed([] { println(rt::hex(0), rt::hex(0xff), rt::hex(UINT64_MAX)); }) ==
+  CHECK(printed([] { println(rt::hex(0ul), rt::hex(0xfful), rt::hex(UINT64_MAX)); }) ==
         "0x0 0xff 0xffffffffffffffff\n");
   CHECK(printed([] { println(green, 3 * time::Second); }) == "1 3000000000\n");
   CHECK(printed([] { println(chan<int>{}, slice<int>{}); }) == "0x0 [0/0]0x0\n");
-  CHECK(printed([] {
-          println(slice<int>(reinterpret_cast<int*>(0x1230), 2, 5));
-        }) == "[2/5]0x1230\n");
+  CHECK(printed([] { println(slice<int>(reinterpret_cast<int*>(0x1230), 2, 5)); }) ==
+        "[2/5]0x1230\n");
 }
 
 TEST_CASE("floats") {
@@ -83,8 +82,8 @@ TEST_CASE("floats") {
   CHECK(printed([] { println(9.9999999, 0.99999999, 1e100, 1e-100); }) ==
         "+1.000000e+001 +1.000000e+000 +1.000000e+100 +1.000000e-100\n");
   CHECK(printed([] {
-          println(std::numeric_limits<double>::infinity(),
-                  -std::numeric_limits<double>::infinity(), std::nan(""));
+          println(std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity(),
+                  std::nan(""));
         }) == "+Inf -Inf NaN\n");
   CHECK(printed([] { println(std::numeric_limits<double>::max()); }) == "+1.797693e+308\n");
 }

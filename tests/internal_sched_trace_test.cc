@@ -76,8 +76,7 @@ TEST_CASE("GODEBUG=schedtrace") {
 }
 
 TEST_CASE("GODEBUG=schedtrace,scheddetail") {
-  Result r =
-      run_go(program, Env{{"GODEBUG", "schedtrace=5,scheddetail=1"}, {"GOMAXPROCS", "3"}});
+  Result r = run_go(program, Env{{"GODEBUG", "schedtrace=5,scheddetail=1"}, {"GOMAXPROCS", "3"}});
   INFO(r.str());
   CHECK(r.status == 0);
   int heads = 0, ps = 0, ms = 0, gs = 0;

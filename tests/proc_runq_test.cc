@@ -100,7 +100,7 @@ GORT_TEST("TestSchedLocalQueueEmpty") {
   auto done = make_chan<bool>(1);
   p* pp = new p();
   g* gs = new g[2];
-  for (int i = 0; i < 1000; i++) {
+  for (int i = 0; i < 250; i++) {
     ready = 0;
     bool next0 = (i & 1) == 0, next1 = (i & 2) == 0;
     runtime::runqput(pp, &gs[0], next0);

@@ -68,7 +68,7 @@ GORT_TEST("TestStopTheWorldDeadlock") {
   auto done = make_chan<bool>(2);
   go([=] {
     char buf[512];
-    for (int i = 0; i < 200; i++) runtime::Stack(buf, true);
+    for (int i = 0; i < 50; i++) runtime::Stack(buf, true);
     done.send(true);
   });
   go([=] {

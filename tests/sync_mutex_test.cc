@@ -138,7 +138,6 @@ GORT_TEST("starvation mode hands the mutex over") {
   struct State {
     sync::Mutex m;
     int turns = 0;  // of the waiter; protected by m
-    bool waiting = false;  // protected by m
   };
   auto* s = make<State>();
   constexpr int kTurns = 5;

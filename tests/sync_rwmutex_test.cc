@@ -102,7 +102,7 @@ GORT_TEST("TestRWMutex try") {
 }
 
 TEST_CASE("TestRWMutex hammer") {
-  static const int plan[][2] = {{1, 1},  {1, 3},  {1, 10},  {4, 1},  {4, 3},
+  static const int plan[][2] = {{1, 1},  {1, 3},  {1, 10}, {4, 1},   {4, 3},
                                 {4, 10}, {10, 1}, {10, 3}, {10, 10}, {10, 5}};
   for (auto& [procs, readers] : plan) {
     Result r = run_go([&] { hammerRWMutex(procs, readers, 200); });
