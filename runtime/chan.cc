@@ -180,6 +180,7 @@ chanrecvResult chanrecv(hchan* c, void* ep, bool block) {
   //    caller, who learns of the close here (without it: golang.org/issue/36714), and every value
   //    that was queued before the close is seen by the second empty().
   if (!block && empty(c)) {
+    POINT(chanrecv_fast_empty);
     if (c->closed.LoadAcq() == 0) return {false, false};
     if (empty(c)) {
       clearReceived(c, ep);

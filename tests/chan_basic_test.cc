@@ -71,6 +71,23 @@ GORT_TEST("TestChan: a closed channel yields what it has, then zero") {
   }
 }
 
+// The same by select, which looks at the buffer before it looks whether the channel is closed.
+GORT_TEST("a select on a closed channel takes what it has, then zero") {
+  for (int n = 0; n < kCaps; n++) {
+    auto never = make_chan<int>();
+    auto c = make_chan<int>(n);
+    for (int i = 0; i < n; i++) c.send(i + 1);
+    c.close();
+    for (int i = 0; i <= n; i++) {
+      int v = -1;
+      bool ok = i == n;
+      CHECK_GO((i % 2 == 0 ? select(recv_case(c, v, ok), recv_case(never))
+                           : select(recv_case(c, v, ok), recv_case(never), default_case)) == 0);
+      CHECK_GO(ok == (i < n) && v == (i < n ? i + 1 : 0));
+    }
+  }
+}
+
 GORT_TEST("TestChan: close wakes receivers") {
   for (int n = 0; n < kCaps; n++) {
     auto c = make_chan<int>(n);

@@ -15,6 +15,10 @@ namespace {
 std::array<sudog, 6> sgs;
 waitq q;
 
+struct three {
+  char a, b, c;
+};
+
 sudog* sg(int i) { return &sgs[static_cast<std::size_t>(i)]; }
 
 // The queue forwards and backwards is exactly this.
@@ -215,4 +219,46 @@ GORT_TEST("element types") {
     char c[16];
   };
   CHECK_GO(reinterpret_cast<std::uintptr_t>(make_chan<wide>(3).raw()->buf) % 16 == 0);
+}
+
+// The runtime's own functions, which other compilers call, clear what a closed channel "yields".
+GORT_TEST("chanrecv and selectgo: a closed channel clears the element") {
+  using namespace gort::runtime;
+  auto c = make_chan<long>();
+  auto pair = make_chan<three>();
+  auto done = make_chan<bool>();
+  go([=] {
+    long v = 77;
+    CHECK_GO(!chanrecv2(c.raw(), &v) && v == 0);
+    done.send(true);
+  });
+  go([=] {
+    three v{1, 2, 3};
+    CHECK_GO(!chanrecv2(pair.raw(), &v) && v.a == 0 && v.b == 0 && v.c == 0);
+    done.send(true);
+  });
+  go([=] {
+    long v = 77, w = 78;
+    scase cases[] = {{make_chan<long>().raw(), &w}, {c.raw(), &v}};
+    std::uint16_t order[4];
+    auto [chosen, recvOK] = selectgo(cases, order, 0, 2, true);
+    CHECK_GO(chosen == 1 && !recvOK && v == 0 && w == 78);
+    done.send(true);
+  });
+  waitReceivers(c, 2);
+  waitReceivers(pair, 1);
+  c.close();
+  pair.close();
+  for (int i = 0; i < 3; i++) done.recv();
+  long v = 77;
+  CHECK_GO(!chanrecv2(c.raw(), &v) && v == 0);
+  v = 77;
+  auto r = chanrecv(c.raw(), &v, false);
+  CHECK_GO(r.selected && !r.received && v == 0);
+  v = 77;
+  scase cases[] = {{nullptr, nullptr}, {c.raw(), &v}};
+  std::uint16_t order[4];
+  auto s = selectgo(cases, order, 0, 2, false);
+  CHECK_GO(s.chosen == 1 && !s.recvOK && v == 0);
+  chanrecv1(c.raw(), nullptr);
 }

@@ -118,6 +118,62 @@ GORT_TEST("a parked receiver's stack moves") {
 
 namespace {
 
+// Calls f below about kb KiB of stack that a move has to copy.
+template <class F>
+GORT_NOINLINE void below(int kb, F& f) {
+  volatile char b[1000];
+  b[0] = static_cast<char>(kb);
+  if (kb > 1)
+    below(kb - 1, f);
+  else
+    f();
+  b[1] = b[0];
+}
+
+}  // namespace
+
+// The copying of a large stack takes as long as many sends: they fall into the middle of it.
+GORT_TEST("values arrive while the stack is copied") {
+  constexpr int n = runtime::raceenabled ? 300 : 3000;
+  auto c = make_chan<int>(), back = make_chan<int>();
+  auto quit = make_chan<bool>(), done = make_chan<bool>();
+  go([=] {
+    auto f = [=] {
+      for (int i = 0; i < n; i++) {
+        int v = -1, w = -1;
+        if (i % 2 == 0)
+          v = c.recv();
+        else
+          CHECK_GO(select(recv_case(c, v), recv_case(quit), recv_case(c, w)) != 1);
+        CHECK_GO(v == i || w == i);
+        if (i % 3 == 0) back.send(i);
+      }
+    };
+    below(200, f);
+    done.send(true);
+  });
+  go([=] {
+    while (select(recv_case(quit), default_case) == 1) {
+      moveStacks();
+      runtime::Gosched();
+    }
+    done.send(true);
+  });
+  for (int i = 0; i < n; i++) {
+    while (receivers(c) == 0) runtime::Gosched();
+    c.send(i);
+    if (i % 3 == 0) {
+      waitSenders(back, 1);
+      CHECK_GO(back.recv() == i);
+    }
+  }
+  done.recv();
+  quit.close();
+  done.recv();
+}
+
+namespace {
+
 // A value is its number, in a string that points into itself or to the heap.
 std::string encode(int v) {
   return v % 3 == 0 ? std::string(30, '.') + std::to_string(v) : std::to_string(v);
