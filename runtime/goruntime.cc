@@ -10,6 +10,7 @@ namespace gort::runtime {
 
 int NumGoroutine() { return gcount(); }
 int NumCPU() { return ncpu; }
+std::string_view Version() { return "devel go1.22-ff7cf2d4cd82"; }
 
 // Nosplit: between entersyscall and exitsyscall the stack may not grow.
 GORT_NOSPLIT void cgocall(void (*fn)(void*), void* arg) {

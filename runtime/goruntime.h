@@ -3,6 +3,7 @@
 #pragma once
 
 #include <type_traits>
+#include <string_view>
 #include <utility>
 
 #include "extern.h"
@@ -14,6 +15,8 @@ namespace gort::runtime {
 int NumGoroutine();
 // Number of processors that this process may use; constant.
 int NumCPU();
+// The Go release that this runtime is a port of, in the form that Go prints for a development tree.
+std::string_view Version();
 // Makes the object that p points to reachable up to here.
 template <class T>
 inline void KeepAlive(const T& v) {

@@ -158,8 +158,7 @@ void parkHeld(chan<long> c, F op) {
   stage = released;
   while (receivers(c) + senders(c) == 0) runtime::Gosched();
   CHECK_GO(!gp->parkingOnChan.Load() && gp->activeStackChans);
-  CHECK_GO(moveStacks() > 0);
-  CHECK_GO(gp->stack.lo != lo);
+  while (gp->stack.lo == lo) moveStacks();
   if (receivers(c) > 0)
     c.send(5);
   else

@@ -16,9 +16,11 @@ using namespace gort::test;
 
 namespace {
 
-const std::regex header(R"(goroutine (\d+) \[([A-Za-z.() ]+)(, \d+ minutes)?(, locked to thread)?\]:)");
+const std::regex header(
+    R"(goroutine (\d+) \[([A-Za-z.() ]+)(, \d+ minutes)?(, locked to thread)?\]:)");
 const std::regex function(R"([A-Za-z_]\S*\((\.\.\.)?\))");
-const std::regex position(R"(\t\S+:\d+( \+0x[0-9a-f]+)?( fp=0x[0-9a-f]+ sp=0x[0-9a-f]+ pc=0x[0-9a-f]+)?)");
+const std::regex position(
+    R"(\t\S+:\d+( \+0x[0-9a-f]+)?( fp=0x[0-9a-f]+ sp=0x[0-9a-f]+ pc=0x[0-9a-f]+)?)");
 const std::regex createdBy(R"(created by \S+ in goroutine \d+)");
 
 struct goroutine {
@@ -120,9 +122,7 @@ void blockedInMany() {
   middle(1);
 }
 
-Result withTraceback(const char* level) {
-  return run_go(blockedInMany, {{"GOTRACEBACK", level}});
-}
+Result withTraceback(const char* level) { return run_go(blockedInMany, {{"GOTRACEBACK", level}}); }
 
 // The text of an unrecoverable error, its status, and that recover does not see it.
 template <class F>
@@ -134,7 +134,8 @@ void fatal(F f, const std::string& text) {
     });
   });
   CHECK(r.status == 2);
-  CHECK_MESSAGE(r.err.starts_with("fatal error: " + text + "\n\ngoroutine 1 [running]:\n"), r.str());
+  CHECK_MESSAGE(r.err.starts_with("fatal error: " + text + "\n\ngoroutine 1 [running]:\n"),
+                r.str());
   CHECK(parse(r.err).size() == 1);
 }
 
@@ -199,25 +200,31 @@ TEST_CASE("GOTRACEBACK=system adds the runtime's frames") {
 }
 
 TEST_CASE("GOTRACEBACK=crash ends by SIGABRT") {
-  Result r = run_child([] {
-    rlimit none{0, 0};
-    setrlimit(RLIMIT_CORE, &none);
-    Main(0, nullptr, blockedInMany);
-  }, {{"GOTRACEBACK", "crash"}});
+  Result r = run_child(
+      [] {
+        rlimit none{0, 0};
+        setrlimit(RLIMIT_CORE, &none);
+        Main(0, nullptr, blockedInMany);
+      },
+      {{"GOTRACEBACK", "crash"}});
   CHECK_MESSAGE(r.signal == SIGABRT, r.str());
   CHECK(parse(r.err).size() >= 12);
 }
 
 TEST_CASE("SetTraceback raises the level, but not below the environment's") {
-  Result r = run_go([] {
-    runtime::debug::SetTraceback("all");
-    blockedInMany();
-  }, {{"GOTRACEBACK", "single"}});
+  Result r = run_go(
+      [] {
+        runtime::debug::SetTraceback("all");
+        blockedInMany();
+      },
+      {{"GOTRACEBACK", "single"}});
   CHECK(parse(r.err).size() == 12);
-  r = run_go([] {
-    runtime::debug::SetTraceback("none");
-    blockedInMany();
-  }, {{"GOTRACEBACK", "all"}});
+  r = run_go(
+      [] {
+        runtime::debug::SetTraceback("none");
+        blockedInMany();
+      },
+      {{"GOTRACEBACK", "all"}});
   CHECK(parse(r.err).size() == 12);
 }
 
@@ -261,18 +268,24 @@ TEST_CASE("a long stack is elided in the middle") {
 }
 
 TEST_CASE("fatal errors that recover does not see") {
-  fatal([] {
-    static sync::Mutex mu;
-    mu.Unlock();
-  }, "sync: unlock of unlocked mutex");
-  fatal([] {
-    static sync::RWMutex mu;
-    mu.Unlock();
-  }, "sync: Unlock of unlocked RWMutex");
-  fatal([] {
-    static sync::RWMutex mu;
-    mu.RUnlock();
-  }, "sync: RUnlock of unlocked RWMutex");
+  fatal(
+      [] {
+        static sync::Mutex mu;
+        mu.Unlock();
+      },
+      "sync: unlock of unlocked mutex");
+  fatal(
+      [] {
+        static sync::RWMutex mu;
+        mu.Unlock();
+      },
+      "sync: Unlock of unlocked RWMutex");
+  fatal(
+      [] {
+        static sync::RWMutex mu;
+        mu.RUnlock();
+      },
+      "sync: RUnlock of unlocked RWMutex");
 }
 
 TEST_CASE("a junk GOMAXPROCS is reported and ignored") {

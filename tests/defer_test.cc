@@ -172,10 +172,12 @@ GORT_TEST("TestIssue37688") {
       for (int i = 0; i < 3; i++) defer([](foo* f) { f->method(); }, &a);
       func([&](auto& defer) {
         defer([](foo* f) { f->method(); }, &a);
-        defer([&](long p, long q, long r, long s, long t, long u, long v, long w) {
-          CHECK_GO(recover());
-          sum = p + q + r + s + t + u + v + w;
-        }, 1, 2, 3, 4, 5, 6, 7, 8);
+        defer(
+            [&](long p, long q, long r, long s, long t, long u, long v, long w) {
+              CHECK_GO(recover());
+              sum = p + q + r + s + t + u + v + w;
+            },
+            1, 2, 3, 4, 5, 6, 7, 8);
         panic("ff1 panic");
       });
       useStack(30);
@@ -284,14 +286,33 @@ GORT_TEST("TestRuntimePanicWithRuntimeError") {
     const char* text;
     void (*f)();
   } cases[] = {
-      {"close of closed channel", [] { auto c = make_chan<int>(); c.close(); c.close(); }},
-      {"send on closed channel", [] { auto c = make_chan<int>(); c.close(); c.send(1); }},
+      {"close of closed channel",
+       [] {
+         auto c = make_chan<int>();
+         c.close();
+         c.close();
+       }},
+      {"send on closed channel",
+       [] {
+         auto c = make_chan<int>();
+         c.close();
+         c.send(1);
+       }},
       {"runtime error: index out of range [2] with length 2",
-       [] { auto s = make<slice<int>>(2); (void)s[2]; }},
+       [] {
+         auto s = make<slice<int>>(2);
+         (void)s[2];
+       }},
       {"runtime error: slice bounds out of range [:3] with capacity 2",
-       [] { auto s = make<slice<int>>(2); (void)s.sub(1, 3); }},
+       [] {
+         auto s = make<slice<int>>(2);
+         (void)s.sub(1, 3);
+       }},
       {"runtime error: slice bounds out of range [2:1]",
-       [] { auto s = make<slice<int>>(2); (void)s.sub(2, 1); }},
+       [] {
+         auto s = make<slice<int>>(2);
+         (void)s.sub(2, 1);
+       }},
       {"makechan: size out of range", [] { make_chan<bool>(-1); }},
       {"makechan: size out of range", [] { make_chan<long>(std::int64_t(1) << 60); }},
       {"close of nil channel", [] { chan<bool>{}.close(); }},

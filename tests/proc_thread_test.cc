@@ -19,9 +19,7 @@ namespace {
 std::atomic<bool> stopped{false};
 
 long tid() { return syscall::RawSyscall(SYS_gettid); }
-bool tidExists(long t) {
-  return syscall::RawSyscall(SYS_tgkill, syscall::Getpid(), t, 0) == 0;
-}
+bool tidExists(long t) { return syscall::RawSyscall(SYS_tgkill, syscall::Getpid(), t, 0) == 0; }
 
 struct threadname {
   char s[16] = {};

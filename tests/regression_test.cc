@@ -175,7 +175,9 @@ GORT_TEST("a dump of all goroutines raced with the end of a system call") {
 }
 
 namespace {
-void plainmain() { go([] {}); }
+void plainmain() {
+  go([] {});
+}
 }  // namespace
 
 // It did not compile.

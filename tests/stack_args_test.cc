@@ -15,14 +15,14 @@ using namespace gort::test;
 
 // Evaluates call, whose arguments call nothing, with the stack moving at its entry; again when
 // something else took the place of the move.
-#define MOVED(call)                            \
-  do {                                         \
-    for (;;) {                                 \
-      auto lo_ = stackbounds().lo;             \
-      moveStackOnNextCall();                   \
-      call;                                    \
-      if (stackbounds().lo != lo_) break;      \
-    }                                          \
+#define MOVED(call)                       \
+  do {                                    \
+    for (;;) {                            \
+      auto lo_ = stackbounds().lo;        \
+      moveStackOnNextCall();              \
+      call;                               \
+      if (stackbounds().lo != lo_) break; \
+    }                                     \
   } while (0)
 
 // Not in an unnamed namespace: the compiler may not use what it knows of the arguments.
@@ -37,7 +37,7 @@ struct large {
 };
 
 // A frame, so that there is a check.
-#define FRAME   \
+#define FRAME    \
   char pad_[32]; \
   KEEP_FRAME(pad_)
 
@@ -96,7 +96,8 @@ GORT_NOINLINE bool sse(__m128 a, __m128d b, __m128i c, __m128 d, __m128 e, __m12
   bool ok = a[0] == 1 && a[1] == 2 && a[2] == 3 && a[3] == 4 && b[0] == 5 && b[1] == 6 &&
             c[0] == 7 && c[1] == 8;
   for (int i = 0; i < 4; i++)
-    ok = ok && d[i] == 40 + i && e[i] == 50 + i && f[i] == 60 + i && g[i] == 70 + i && h[i] == 80 + i;
+    ok = ok && d[i] == 40 + i && e[i] == 50 + i && f[i] == 60 + i && g[i] == 70 + i &&
+         h[i] == 80 + i;
   return ok;
 }
 __attribute__((target("avx"))) GORT_NOINLINE bool avx(__m256 a, __m256d b, __m256 c, __m256 d,

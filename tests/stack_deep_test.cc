@@ -59,9 +59,7 @@ TEST_CASE("recursion to 256 MiB of stack") {
 }
 
 TEST_CASE("recursion with small frames") {
-  Result r = run_go([] {
-    recurse<16>(runtime::raceenabled ? 512 << 10 : 8 << 20);
-  });
+  Result r = run_go([] { recurse<16>(runtime::raceenabled ? 512 << 10 : 8 << 20); });
   CHECK_MESSAGE(r.status == 0, r.str());
 }
 

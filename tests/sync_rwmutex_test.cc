@@ -105,7 +105,7 @@ TEST_CASE("TestRWMutex hammer") {
   static const int plan[][2] = {{1, 1},  {1, 3},  {1, 10}, {4, 1},   {4, 3},
                                 {4, 10}, {10, 1}, {10, 3}, {10, 10}, {10, 5}};
   for (auto& [procs, readers] : plan) {
-    Result r = run_go([&] { hammerRWMutex(procs, readers, 200); });
+    Result r = run_go([&] { hammerRWMutex(procs, readers, 1000); });
     CAPTURE(procs);
     CAPTURE(readers);
     CHECK_MESSAGE(r.status == 0, r.str());
