@@ -101,7 +101,7 @@ void run_everywhere(const char* name, void (*f)(), const Env& env) {
       Env e = env;
       e.emplace("GOMAXPROCS", std::to_string(procs));
       Result r = run_go(f, e);
-      INFO(name << " with GOMAXPROCS=" << e["GOMAXPROCS"] << ", run " << i + 1 << ": " << r.str());
+      INFO(std::string(name) << " with GOMAXPROCS=" << e["GOMAXPROCS"] << ", run " << i + 1 << ": " << r.str());
       bool ok = !r.hung && r.status == 0 && !r.has("WARNING: ThreadSanitizer");
       REQUIRE(ok);
       if (!ok) return;
