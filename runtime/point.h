@@ -22,7 +22,7 @@
   X(gopark_before_mcall, "proc_park.cc", "gopark has filled in m.wait*, g is still running")      \
   X(park_m_before_unlockf, "proc_park.cc", "g is waiting, its unlock function has not run")       \
   X(chanparkcommit_before_flag, "chan.cc", "parked on a channel, activeStackChans not yet set")   \
-  X(chanrecv_fast_empty, "chan.cc", "found empty without the lock, not yet looked if closed")    \
+  X(chanrecv_fast_empty, "chan.cc", "found empty without the lock, not yet looked if closed")     \
   X(copystack_before_sudog_lock, "stack.cc", "a stack copy is about to lock its channels")        \
   X(copystack_after_copy, "stack.cc", "the new stack is in place, the old one not yet freed")     \
   X(findrunnable_after_release_p, "proc_schedule.cc", "P given up, nmspinning not yet lowered")   \

@@ -83,8 +83,7 @@ uintptr stackpoolalloc(int order, uintptr color) {
   stackpoolItem* pool = &stackpool[order];
   uintptr n = fixedStack << order;
   lockWithRankMayAcquire(&mheaplock, lockRankMheap);
-  if (color == anyColor ? pool->nonempty == 0
-                        : (pool->nonempty & 1u << colorIndex(color)) == 0) {
+  if (color == anyColor ? pool->nonempty == 0 : (pool->nonempty & 1u << colorIndex(color)) == 0) {
     uintptr rest = color == anyColor ? 0 : color % n;
     // Room to begin at an address that is rest modulo n; spans are aligned to pages.
     uintptr room = n > _PageSize ? n : rest != 0 ? _PageSize : 0;

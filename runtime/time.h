@@ -65,8 +65,7 @@ class Duration {
   constexpr double parts(std::int64_t unit) const {
     // The whole part apart, so that it is exact.
     std::int64_t whole = ns_ / unit;
-    return static_cast<double>(whole) +
-           static_cast<double>(ns_ % unit) / static_cast<double>(unit);
+    return static_cast<double>(whole) + static_cast<double>(ns_ % unit) / static_cast<double>(unit);
   }
   std::int64_t ns_ = 0;
 };

@@ -103,7 +103,8 @@ template <std::size_t N>
 struct gen<block<N>> {
   static block<N> at(int i) {
     block<N> b;
-    for (std::size_t k = 0; k < N; k++) b.bytes[k] = static_cast<unsigned char>(k * 7 + k / 251 + 1);
+    for (std::size_t k = 0; k < N; k++)
+      b.bytes[k] = static_cast<unsigned char>(k * 7 + k / 251 + 1);
     b.bytes[N / 2] = b.bytes[N - 1] = static_cast<unsigned char>(i);
     return b;
   }

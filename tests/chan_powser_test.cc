@@ -48,9 +48,9 @@ GORT_TEST("powser1.go Diff, Integ, Mul") {
 }
 
 GORT_TEST("powser1.go Exp") {
-  check(Exp(ones()), {one, one, i2tor(3, 2), i2tor(13, 6), i2tor(73, 24), i2tor(167, 40),
-                      i2tor(4051, 720), i2tor(37633, 5040), i2tor(43817, 4480),
-                      i2tor(4596553, 362880)});
+  check(Exp(ones()),
+        {one, one, i2tor(3, 2), i2tor(13, 6), i2tor(73, 24), i2tor(167, 40), i2tor(4051, 720),
+         i2tor(37633, 5040), i2tor(43817, 4480), i2tor(4596553, 362880)});
 }
 
 GORT_TEST("powser1.go ATan") {

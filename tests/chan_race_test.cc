@@ -95,43 +95,52 @@ void pollClosed(chan<int> c) {
 TEST_CASE("race: nothing orders two goroutines but what they do with channels") {
   mustRace(1, [](chan<int>, chan<int>) { write(); }, [](chan<int>, chan<int>) { write(); });
   // Two channels are not one.
-  mustRace(1, [](chan<int> c, chan<int>) { write(), c.send(1); },
-           [](chan<int>, chan<int> d) { d.send(1), write(); });
+  mustRace(
+      1, [](chan<int> c, chan<int>) { write(), c.send(1); },
+      [](chan<int>, chan<int> d) { d.send(1), write(); });
   // Neither does asking for the length.
-  mustRace(1, [](chan<int> c, chan<int>) { write(), c.send(1); },
-           [](chan<int> c, chan<int>) {
-             while (len(c) == 0) {
-             }
-             write();
-           });
+  mustRace(
+      1, [](chan<int> c, chan<int>) { write(), c.send(1); },
+      [](chan<int> c, chan<int>) {
+        while (len(c) == 0) {
+        }
+        write();
+      });
 }
 
 TEST_CASE("race: a send comes before its receive") {
   for (int size : {0, 1}) {
-    mustPass(size, [](chan<int> c, chan<int>) { write(), c.send(1); },
-             [](chan<int> c, chan<int>) { c.recv(), write(), useShared(); });
-    mustPass(size, [](chan<int> c, chan<int>) { write(), select(send_case(c, 1)); },
-             [](chan<int> c, chan<int> d) { select(recv_case(d), recv_case(c)), write(); });
-    mustPass(size, [](chan<int> c, chan<int>) { write(), c.send(1); },
-             [](chan<int> c, chan<int>) {
-               while (select(recv_case(c), default_case) == 1) {
-               }
-               write();
-             });
+    mustPass(
+        size, [](chan<int> c, chan<int>) { write(), c.send(1); },
+        [](chan<int> c, chan<int>) { c.recv(), write(), useShared(); });
+    mustPass(
+        size, [](chan<int> c, chan<int>) { write(), select(send_case(c, 1)); },
+        [](chan<int> c, chan<int> d) { select(recv_case(d), recv_case(c)), write(); });
+    mustPass(
+        size, [](chan<int> c, chan<int>) { write(), c.send(1); },
+        [](chan<int> c, chan<int>) {
+          while (select(recv_case(c), default_case) == 1) {
+          }
+          write();
+        });
     // After the send is too late.
-    mustRace(size, [](chan<int> c, chan<int>) { c.send(1), write(); },
-             [](chan<int> c, chan<int>) { c.recv(), write(); });
+    mustRace(
+        size, [](chan<int> c, chan<int>) { c.send(1), write(); },
+        [](chan<int> c, chan<int>) { c.recv(), write(); });
   }
 }
 
 TEST_CASE("race: a receive from an unbuffered channel comes before the end of the send") {
-  mustPass(0, [](chan<int> c, chan<int>) { c.send(1), write(); },
-           [](chan<int> c, chan<int>) { write(), c.recv(); });
-  mustPass(0, [](chan<int> c, chan<int> d) { select(send_case(d, 1), send_case(c, 1)), write(); },
-           [](chan<int> c, chan<int>) { write(), select(recv_case(c)); });
+  mustPass(
+      0, [](chan<int> c, chan<int>) { c.send(1), write(); },
+      [](chan<int> c, chan<int>) { write(), c.recv(); });
+  mustPass(
+      0, [](chan<int> c, chan<int> d) { select(send_case(d, 1), send_case(c, 1)), write(); },
+      [](chan<int> c, chan<int>) { write(), select(recv_case(c)); });
   // With a buffer it does not.
-  mustRace(1, [](chan<int> c, chan<int>) { c.send(1), step(), write(); },
-           [](chan<int> c, chan<int>) { waitSteps(1), write(), c.recv(); });
+  mustRace(
+      1, [](chan<int> c, chan<int>) { c.send(1), step(), write(); },
+      [](chan<int> c, chan<int>) { waitSteps(1), write(), c.recv(); });
 }
 
 // A channel of capacity 1 as a lock.

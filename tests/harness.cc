@@ -52,8 +52,9 @@ int repeats() {
 }  // namespace
 
 std::string Result::str() const {
-  std::string s = hung ? "hung" : signal != 0 ? "signal " + std::to_string(signal)
-                                              : "status " + std::to_string(status);
+  std::string s = hung          ? "hung"
+                  : signal != 0 ? "signal " + std::to_string(signal)
+                                : "status " + std::to_string(status);
   return s + "\n--- stdout\n" + out + "\n--- stderr\n" + err + "\n---";
 }
 
@@ -101,7 +102,8 @@ void run_everywhere(const char* name, void (*f)(), const Env& env) {
       Env e = env;
       e.emplace("GOMAXPROCS", std::to_string(procs));
       Result r = run_go(f, e);
-      INFO(std::string(name) << " with GOMAXPROCS=" << e["GOMAXPROCS"] << ", run " << i + 1 << ": " << r.str());
+      INFO(std::string(name) << " with GOMAXPROCS=" << e["GOMAXPROCS"] << ", run " << i + 1 << ": "
+                             << r.str());
       bool ok = !r.hung && r.status == 0 && !r.has("WARNING: ThreadSanitizer");
       REQUIRE(ok);
       if (!ok) return;

@@ -35,11 +35,11 @@
 namespace gort::test {
 
 struct Result {
-  int status = -1;     // exit status, -1 if a signal ended the child
-  int signal = 0;      // that signal
-  bool hung = false;   // the child was killed because it did not end
-  std::string out;     // standard output
-  std::string err;     // standard error: Go's print, panics and dumps
+  int status = -1;  // exit status, -1 if a signal ended the child
+  int signal = 0;  // that signal
+  bool hung = false;  // the child was killed because it did not end
+  std::string out;  // standard output
+  std::string err;  // standard error: Go's print, panics and dumps
   bool has(const std::string& text) const { return err.find(text) != std::string::npos; }
   // All of it, for messages.
   std::string str() const;
@@ -68,16 +68,16 @@ void run_everywhere(const char* name, void (*f)(), const Env& env = {});
 
 }  // namespace gort::test
 
-#define CHECK_GO(...)                                                              \
-  do {                                                                             \
+#define CHECK_GO(...)                                                                 \
+  do {                                                                                \
     if (!(__VA_ARGS__)) ::gort::test::check_failed(__FILE__, __LINE__, #__VA_ARGS__); \
   } while (0)
 
 #define GORT_TEST_CAT2(a, b) a##b
 #define GORT_TEST_CAT(a, b) GORT_TEST_CAT2(a, b)
-#define GORT_TEST_IMPL(fn, name, ...)                                          \
-  static void fn();                                                            \
-  TEST_CASE(name) { ::gort::test::run_everywhere(name, fn, ##__VA_ARGS__); }   \
+#define GORT_TEST_IMPL(fn, name, ...)                                        \
+  static void fn();                                                          \
+  TEST_CASE(name) { ::gort::test::run_everywhere(name, fn, ##__VA_ARGS__); } \
   static void fn()
 // GORT_TEST("name") { body }, or GORT_TEST("name", Env{{"GODEBUG", "..."}}) { body }.
 #define GORT_TEST(name, ...) \

@@ -131,7 +131,8 @@ GORT_TEST("BenchmarkSelectSyncContended: three channels, two selects each") {
   for (int p = 0; p < 4; p++) {
     go([=] {
       long sent = 0;
-      while (select(send_case(a, 1), send_case(b, 2), send_case(c, 3), recv_case(quit)) != 3) sent++;
+      while (select(send_case(a, 1), send_case(b, 2), send_case(c, 3), recv_case(quit)) != 3)
+        sent++;
       sum.send(-sent);
     });
     go([=] {

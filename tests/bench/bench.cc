@@ -201,8 +201,7 @@ void nonblocking(int n) {
 
 void deferCall(int n) {
   int x = 0;
-  for (int i = 0; i < n; i++)
-    func([&](auto& defer) { defer([&] { x++; }); });
+  for (int i = 0; i < n; i++) func([&](auto& defer) { defer([&] { x++; }); });
   if (x != n) std::abort();
 }
 
