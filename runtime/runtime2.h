@@ -167,7 +167,8 @@ struct g {
   // Written by who dequeued g's sudog, read by g once it runs again (the run queues order them).
   void* param;
   atomic::Uint32 atomicstatus;
-  std::uint64_t goid;  // constant from newproc1 to goexit0
+  // Constant from newproc1 to goexit0; schedtrace and dumps look at any g at any time.
+  atomic::Racy<std::uint64_t> goid;
   g* schedlink;  // next in a gList or gQueue; protected by what protects that list
   // ns, approximate time of blocking; set by tracebacks' callers. Atomic because a goroutine that
   // comes back from a system call clears it while a traceback of all may read it.

@@ -233,7 +233,9 @@ void stackfree(struct stack stk) {
     sysFault(reinterpret_cast<void*>(v), n);
     lock(&freedLock);
     g* owner = gp->m->curg;
-    freed.ring[freed.next++ % freedStackCount] = {stk, owner != nullptr ? owner->goid : 0};
+    std::uint64_t goid = 0;
+    if (owner != nullptr) goid = owner->goid;
+    freed.ring[freed.next++ % freedStackCount] = {stk, goid};
     unlock(&freedLock);
     return;
   }
