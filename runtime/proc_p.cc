@@ -58,7 +58,8 @@ void growallp(std::int32_t nprocs) {
   lock(&allpLock);
   if (nprocs > allpcap) {
     std::int32_t ncap = nprocs < 8 ? 8 : nprocs;
-    p** nptr = static_cast<p**>(persistentalloc(static_cast<uintptr>(ncap) * sizeof(p*)));
+    auto* nptr =
+        static_cast<atomic::Racy<p*>*>(persistentalloc(static_cast<uintptr>(ncap) * sizeof(p*)));
     memmove(nptr, allp.ptr, static_cast<uintptr>(allpcap) * sizeof(p*));
     allp.ptr = nptr;
     allpcap = ncap;
@@ -158,8 +159,10 @@ p* procresize(std::int32_t nprocs) {
 
   if (nprocs > allp.len) growallp(nprocs);
   for (std::int32_t i = old; i < nprocs; i++) {
-    if (allp.ptr[i] == nullptr) allp.ptr[i] = newpersistent<p>();
-    pinit(allp.ptr[i], i);
+    p* pp = allp.ptr[i];
+    if (pp == nullptr) pp = newpersistent<p>();
+    pinit(pp, i);
+    allp.ptr[i] = pp;  // published once initialised
   }
 
   g* gp = getg();

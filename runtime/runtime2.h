@@ -483,7 +483,8 @@ extern std::int32_t newprocs;  // asked-for GOMAXPROCS; world stopped
 // len(allp) == gomaxprocs. Written while the world is stopped, under allpLock; read with a P, or
 // under allpLock, or from a copy that was taken with a P.
 struct pSlice {
-  p** ptr = nullptr;
+  // sysmon looks at the slots under allpLock while procresize fills them, and passes over a null.
+  atomic::Racy<p*>* ptr = nullptr;
   std::int32_t len = 0;
   p* operator[](std::int32_t i) const { return ptr[i]; }
 };
