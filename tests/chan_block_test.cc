@@ -97,7 +97,7 @@ GORT_TEST("a select with one case that panics takes either") {
   for (int i = 0; i < 200; i++) {
     auto closed = closedChan<int>();
     auto c = make_chan<int>(1);
-    std::string_view text = panicText([=] { select(send_case(c, 1), send_case(closed, 7)); });
+    std::string text = panicText([=] { select(send_case(c, 1), send_case(closed, 7)); });
     if (text.empty()) {
       CHECK_GO(len(c) == 1);
       taken++;

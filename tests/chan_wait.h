@@ -52,17 +52,4 @@ runtime::g* startBlocked(runtime::waitReason reason, F f) {
   }
 }
 
-// What f panics with, as text; empty if it does not.
-template <class F>
-std::string_view panicText(F f) {
-  std::string_view text;
-  func([&](auto& defer) {
-    defer([&] {
-      if (any r = recover()) text = r.Error();
-    });
-    f();
-  });
-  return text;
-}
-
 }  // namespace gort::test

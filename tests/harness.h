@@ -63,6 +63,19 @@ inline constexpr int kProcs[] = {1, 2, 4, 8};
 // ends with status 0.
 void run_everywhere(const char* name, void (*f)(), const Env& env = {});
 
+// The text of the runtime error that f panics with, empty if it does not. For use in a scenario.
+template <class F>
+std::string panicText(F f) {
+  std::string text;
+  func([&](auto& defer) {
+    defer([&] {
+      if (any r = recover()) text = r.Error();
+    });
+    f();
+  });
+  return text;
+}
+
 // In a scenario: reports the place and ends the process with status 1 unless ok.
 [[noreturn]] void check_failed(const char* file, int line, const char* text);
 

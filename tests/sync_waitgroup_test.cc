@@ -29,19 +29,6 @@ void testWaitGroup(sync::WaitGroup* wg1, sync::WaitGroup* wg2) {
   for (int i = 0; i < n; i++) exited.recv();
 }
 
-// What a panic of f would print, empty if there is none.
-template <class F>
-std::string panicText(F f) {
-  std::string text;
-  func([&](auto& defer) {
-    defer([&] {
-      if (any r = recover()) text = r.Error();
-    });
-    f();
-  });
-  return text;
-}
-
 }  // namespace
 
 GORT_TEST("TestWaitGroup") {

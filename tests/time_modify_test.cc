@@ -17,18 +17,6 @@ namespace {
 
 namespace rt = gort::runtime;
 
-template <class F>
-std::string panicText(F f) {
-  std::string text;
-  func([&](auto& defer) {
-    defer([&] {
-      if (any r = recover()) text = r.Error();
-    });
-    f();
-  });
-  return text;
-}
-
 std::uint32_t random(std::uint32_t n) { return rt::fastrandn(n); }
 
 // One step in the life of timer t; returns false at its end.

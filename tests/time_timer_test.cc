@@ -15,18 +15,6 @@ namespace {
 constexpr time::Duration maxDuration = INT64_MAX;
 constexpr time::Duration minDuration = INT64_MIN;
 
-template <class F>
-std::string panicText(F f) {
-  std::string text;
-  func([&](auto& defer) {
-    defer([&] {
-      if (any r = recover()) text = r.Error();
-    });
-    f();
-  });
-  return text;
-}
-
 // Starts the next one n times.
 void chain(int n, chan<bool> c) {
   if (n == 0) return c.send(true);
