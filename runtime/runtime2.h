@@ -12,6 +12,9 @@
 #include "atomic.h"
 #include "lock_futex.h"
 #include "lockrank.h"
+#include "mgcwork.h"
+#include "mstats.h"
+#include "mwbbuf.h"
 #include "sys.h"
 
 namespace gort::runtime {
@@ -211,6 +214,10 @@ struct g {
   atomic::Uint32 selectDone;  // 1 once a case of the select g is blocked in has won
   deferframe* deferframe_;  // innermost func() frame; a record on this stack; owner
 
+  // Bytes that g may allocate before it has to help marking; negative: its debt. Owner; reset by who
+  // stops the world.
+  std::int64_t gcAssistBytes;
+
   void* racectx;  // TSan fiber; null in plain builds
   uintptr racestack;  // its shadow-stack position when empty
 };
@@ -363,6 +370,21 @@ struct p {
   std::int32_t timerscap;
   atomic::Uint32 numTimers;
   atomic::Uint32 deletedTimers;
+
+  // Mark work found and not yet given to others, and pointers that the write barrier has caught.
+  // Owner, between safe points.
+  gcWork gcw;
+  struct wbBuf wbBuf;
+
+  // ns of assists, and of fractional marking in this cycle. Owner.
+  std::int64_t gcAssistTime;
+  std::int64_t gcFractionalMarkTime;
+  // What kind of mark worker runs here now, and since when (ns). Owner.
+  std::uint8_t gcMarkWorkerMode;
+  std::int64_t gcMarkWorkerStartTime;
+  void* pinnerCache;  // cleared in each cycle; nothing is kept there yet
+
+  heapStatsDelta statsDelta;
 
   // Ask this P to enter the scheduler soon, whatever runs on it. Relaxed as g.preempt.
   atomic::Racy<bool> preempt;
