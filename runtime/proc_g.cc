@@ -126,6 +126,7 @@ g* newproc1(const newprocargs& a, g* callergp, uintptr callerpc) {
   }
   newg->goid = pp->goidcache++;
   racegostart(newg);
+  gcController.addScannableStack(static_cast<std::int64_t>(newg->stack.hi - newg->stack.lo));
   releasem(mp);
   return newg;
 }

@@ -9,6 +9,7 @@
 //    readable, since findRunnable looks at copies without its P.
 //  - A P's timerpMask bit may be set with no timers, never clear with some while others rely on it.
 #include "malloc.h"
+#include "mgc.h"
 #include "os_linux.h"
 #include "panic.h"
 #include "print.h"
@@ -127,7 +128,13 @@ void pdestroy(p* pp) {
     sched.deferpool = d;
   }
   pp->deferpoollen = 0;
-  stackcache_clear(pp->mcache);
+  // What it has found to mark becomes everybody's.
+  if (gcphase != _GCoff) {
+    wbBufFlush1(pp);
+    pp->gcw.dispose();
+  }
+  freemcache(pp->mcache);
+  pp->mcache = nullptr;
   gfpurge(pp);
   pp->status.Store(_Pdead);
 }
