@@ -408,15 +408,15 @@ void gcMarkTermination() {
   mp->traceback = 2;
   g* curgp = mp->curg;
   casGToWaiting(curgp, _Grunning, waitReasonGarbageCollection);
-  bool stwSwept = false;
-  // By reference: nobody moves this stack any more, marking being over.
-  systemstack([&] {
+  // Nothing here by reference: checkmark may shrink this very stack.
+  systemstack([] {
     gcMark();
     work.heap2 = work.bytesMarked.Load();
     if (dbg.gccheckmark > 0) checkmarkHeap();
     setGCPhase(_GCoff);
-    stwSwept = gcSweep(work.mode);
+    work.stwSwept = gcSweep(work.mode);
   });
+  bool stwSwept = work.stwSwept;
   mp->traceback = 0;
   casgstatus(curgp, _Gwaiting, _Grunning);
   mp->preemptoff = "";

@@ -115,6 +115,7 @@ struct workType {
   atomic::Uint32 startSema, markDoneSema;
   std::uint8_t mode;  // GODEBUG=gcstoptheworld, 0 for a concurrent cycle
   bool userForced;
+  bool stwSwept;  // gcSweep has swept everything
   std::uint64_t initialHeapLive;
 
   struct {

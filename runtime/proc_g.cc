@@ -8,6 +8,7 @@
 //  - A g on a free list is _Gdead; its stack is either of startingStackSize or gone.
 //  - goids are handed out per P in batches of _GoidCacheBatch.
 #include "malloc.h"
+#include "mgc.h"
 #include "print.h"
 #include "proc.h"
 #include "stack.h"
