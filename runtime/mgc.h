@@ -65,6 +65,7 @@ enum : std::uint8_t {  // p.gcMarkWorkerMode
   gcMarkWorkerIdleMode,  // runs while the P has nothing else to do
 };
 void gcBgMarkStartWorkers();
+bool isGCWorker(g* gp);
 void gcBgMarkPrepare();
 // For the scheduler: a mark worker for pp, runnable and not on a queue, if the collector wants one to
 // run there now; else null. now may be 0 and is filled in.

@@ -166,6 +166,8 @@ void gcBgMarkStartWorkers() {
   }
 }
 
+bool isGCWorker(g* gp) { return gp->startpc == reinterpret_cast<uintptr>(&gcBgMarkWorker); }
+
 void gcBgMarkPrepare() {
   // Nobody knows how many will mark, assists too: as if there were as many as can be counted, and
   // all waited.

@@ -48,10 +48,14 @@ void stopTheWorld(stwReason reason) {
   semacquire(&worldsema);
   g* gp = getg();
   gp->m->preemptoff = stwReasonString(reason);
-  systemstack([=] {
-    casGToWaiting(gp, _Grunning, waitReasonStoppingTheWorld);
-    stopTheWorldWithSema(reason);
-    casgstatus(gp, _Gwaiting, _Grunning);
+  systemstack([reason] {
+    // As soon as the goroutine counts as waiting its stack may be moved, and what the closure has
+    // captured with it.
+    stwReason r = reason;
+    g* self = getg()->m->curg;
+    casGToWaiting(self, _Grunning, waitReasonStoppingTheWorld);
+    stopTheWorldWithSema(r);
+    casgstatus(self, _Gwaiting, _Grunning);
   });
 }
 
@@ -77,11 +81,12 @@ void startTheWorldGC() {
 
 void forEachP(waitReason reason, void (*fn)(p*)) {
   systemstack([reason, fn] {
+    void (*f)(p*) = fn;  // not from the stack once it may be moved (stopTheWorld)
     g* gp = getg()->m->curg;
     // Preemptible, so that a mark worker which waits to scan this goroutine's stack gets it: we may
     // be about to wait for that very worker.
     casGToWaiting(gp, _Grunning, reason);
-    forEachPInternal(fn);
+    forEachPInternal(f);
     casgstatus(gp, _Gwaiting, _Grunning);
   });
 }
