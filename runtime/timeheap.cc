@@ -3,6 +3,7 @@
 #include "timeheap.h"
 
 #include "malloc.h"
+#include "mbarrier.h"
 #include "netpoll.h"
 #include "os_linux.h"
 #include "proc.h"
@@ -111,6 +112,8 @@ void doaddtimer(p* pp, timer* t) {
   if (!netpollinited()) netpollGenericInit();
   if (t->pp != nullptr) throw_("doaddtimer: P already set in timer");
   t->pp = pp;
+  // The array is no collected memory. A collector that marks has looked at it when it began.
+  gcWriteBarrierInit(t);
   growTimers(pp);
   std::int32_t i = pp->timerslen++;
   pp->timers[i] = t;
