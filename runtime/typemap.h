@@ -103,8 +103,8 @@ union unborn {
 
 // What __builtin_dump_struct calls: with a format alone for braces, with a name for a base class,
 // and with indentation, type, name and value for a field. The value of a scalar is the field itself,
-// by reference; for others the format shows "= *%p" and the value is the field's address. Of a field
-// that is a plain C struct or union, its own fields come instead.
+// an lvalue; for others it is the field's address. Of a field that is a plain C struct or union, its
+// own fields come instead.
 template <bool Aligned>
 struct fieldvisitor {
   wordmask* m;
@@ -130,19 +130,11 @@ struct fieldvisitor {
     return 0;
   }
   template <class Indent, class Type, class Name, class V>
-  constexpr int operator()(const char* format, const Indent&, const Type&, const Name&,
-                           const V& v) const {
-    constexpr char pattern[] = "%s%s %s = *%p";
-    bool byAddress = true;
-    for (int i = 0; byAddress && i < 11; i++) byAddress = format[i] == pattern[i];
-    using P = std::remove_pointer_t<V>;
-    if constexpr (std::is_pointer_v<V> && !std::is_function_v<P> && !std::is_void_v<P>) {
-      if (byAddress) {
-        field(v);
-        return 0;
-      }
-    }
-    field(std::addressof(v));
+  constexpr int operator()(const char*, const Indent&, const Type&, const Name&, V&& v) const {
+    if constexpr (std::is_lvalue_reference_v<V>)
+      field(std::addressof(v));
+    else
+      field(v);
     return 0;
   }
 };
