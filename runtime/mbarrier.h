@@ -44,10 +44,23 @@ GORT_INLINE void gcWriteBarrierInit(const void* val) {
 }
 
 // *dst = *src, and *dst = T{}, for values of typ; either may be in the heap, and the types must be
-// bitwise.
+// bitwise. On a goroutine, or on g0 with a P.
 void typedmemmove(const _type* typ, void* dst, const void* src);
 void typedmemclr(const _type* typ, void* p);
+// The same for n values in a row; source and destination may overlap.
+void typedslicemove(const _type* typ, void* dst, const void* src, std::int64_t n);
 // Clears [p, p+n) in the heap, where there may be pointers.
 void memclrHasPointers(void* p, uintptr n);
+
+// Tells the write barrier of the pointers in the value of typ at p, which has just been constructed
+// in new memory. The barrier must be on.
+void publishSlow(const _type* typ, const void* p);
+// To be called before the address of a new object in collected memory goes to anybody else: plain
+// pointers that its constructor has put there had no barrier.
+template <class T>
+GORT_INLINE void publish(const T* p) {
+  if constexpr (!types::noscan<T>)
+    if (GORT_UNLIKELY(writeBarrier.enabled)) publishSlow(typeOf<T>(), p);
+}
 
 }  // namespace gort::runtime

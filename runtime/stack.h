@@ -1,6 +1,7 @@
 // Goroutine stacks: allocation, growth by copying, shrinking. Ports stack.go.
 #pragma once
 
+#include "mcache.h"
 #include "runtime2.h"
 
 namespace gort::runtime {
