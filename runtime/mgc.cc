@@ -134,7 +134,7 @@ bool gcTrigger::test() const {
     case gcTriggerTime: {
       if (gcController.gcPercent < 0) return false;
       std::int64_t last = work.lastgc.Load();
-      return last != 0 && now - last > forcegcperiod;
+      return last != 0 && now - last > forcegcperiod.Load();
     }
     case gcTriggerCycle:
       // n > cycles, counters that wrap.

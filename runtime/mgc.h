@@ -47,7 +47,7 @@ void GC();
 // Waits until the mark phase of cycle n is over.
 void gcWaitOnMark(std::uint32_t n);
 
-extern std::int64_t forcegcperiod;  // ns
+extern atomic::Int64 forcegcperiod;  // ns; tests change it
 struct forcegcstate {
   mutex lock;
   struct g* gp;  // constant

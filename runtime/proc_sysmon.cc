@@ -105,7 +105,7 @@ void sysmon() {
         if (next > now) {
           sched.sysmonwait.Store(true);
           unlock(&sched.lock);
-          std::int64_t sleep = forcegcperiod / 2;
+          std::int64_t sleep = forcegcperiod.Load() / 2;
           if (next - now < sleep) sleep = next - now;
           syscallWake = notetsleep(&sched.sysmonnote, sleep);
           lock(&sched.lock);
@@ -144,7 +144,7 @@ void sysmon() {
   }
 }
 
-std::int64_t forcegcperiod = 120ll * 1000 * 1000 * 1000;
+atomic::Int64 forcegcperiod{120ll * 1000 * 1000 * 1000};
 forcegcstate forcegc;
 
 void forcegchelper() {

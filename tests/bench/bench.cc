@@ -302,7 +302,7 @@ void allocParallel(int n) {
   auto done = make_chan<int>();
   for (int k = 0; k < 4; k++)
     go([=] {
-      slice<Small*> last = make_slice<Small*>(16);
+      slice<ptr<Small>> last = make_slice<ptr<Small>>(16);
       for (int i = 0; i < n / 4; i++) last[i % 16] = make<Small>();
       done.send(static_cast<int>(last.len()));
     });
