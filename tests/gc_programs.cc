@@ -1,6 +1,5 @@
 #include "tests/gc_programs.h"
 
-#include <algorithm>
 #include <map>
 #include <memory>
 #include <unordered_map>
@@ -384,36 +383,40 @@ void deepStacks() {
   for (int w = 0; w < 4; w++) CHECK_GO(done.recv() > 20);
 }
 
-ptr<Node> globalBarrier;
+// Globals hold collected pointers as ptrs. A plain pointer keeps its object too.
+ptr<Node> globalA, globalB;
 Node* globalPlain;
 
 void globals() {
   auto done = make_chan<bool>();
   auto turn = make_chan<bool>(1);
+  globalPlain = newNode(77);
   turn.send(true);
   for (int w = 0; w < 2; w++)
     go([=] {
       for (int i = 0; i < 60 / kLess; i++) {
         turn.recv();
-        // The two globals change places and get new nodes, each held by one of them only.
-        Node* a = globalBarrier;
-        Node* b = globalPlain;
-        globalBarrier = b;
-        globalPlain = a;
-        if (globalPlain == nullptr || i % 3 == 0) globalPlain = newNode(i);
-        if (globalBarrier == nullptr || i % 4 == 0) globalBarrier = newNode(i + 1000);
+        // The two change places and get new nodes, each known to one global only.
+        Node* a = globalA;
+        Node* b = globalB;
+        globalA = b;
+        globalB = a;
+        if (globalB == nullptr || i % 3 == 0) globalB = newNode(i);
+        if (globalA == nullptr || i % 4 == 0) globalA = newNode(i + 1000);
         a = b = nullptr;
         make_slice<string>(20);
-        checkNode(globalPlain);
-        checkNode(globalBarrier);
+        checkNode(globalA);
+        checkNode(globalB);
         turn.send(true);
       }
       done.send(true);
     });
   done.recv();
   done.recv();
+  checkNode(globalPlain);
+  CHECK_GO(globalPlain->id == 77);
   globalPlain = nullptr;
-  globalBarrier = nullptr;
+  globalA = globalB = nullptr;
 }
 
 }  // namespace
