@@ -177,7 +177,7 @@ class any {
       __builtin_memcpy_inline(&data_, &x, sizeof x);
     } else {
       static_assert(std::is_copy_constructible_v<T>, "any holds copies");
-      data_ = ::new (runtime::mallocgc(sizeof(T))) T(static_cast<V&&>(v));
+      data_ = ::new (runtime::mallocgc(sizeof(T), runtime::typeOf<T>())) T(static_cast<V&&>(v));
     }
   }
   void set(std::string_view s) { set<std::string_view>(s); }

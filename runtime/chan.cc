@@ -14,7 +14,6 @@ namespace {
 // Alignment of the buffer behind the hchan. Go needs 8; C++ has types with 16.
 constexpr uintptr maxAlign = sys::StackAlign;
 constexpr uintptr hchanSize = alignUp(sizeof(hchan), maxAlign);
-constexpr uintptr maxAlloc = uintptr(1) << 48;
 
 [[noreturn]] GORT_NOINLINE void blockForever(waitReason reason) {
   gopark(nullptr, nullptr, reason, traceBlockForever, 3);
@@ -95,16 +94,16 @@ hchan* makechan(const chantype* t, std::int64_t size) {
   hchan* c;
   if (mem == 0) {
     // No queue, or elements without size. chanbuf still needs an address; nothing is stored there.
-    c = new (mallocgc(hchanSize)) hchan();
+    c = new (mallocgc(hchanSize, nullptr)) hchan();
     c->buf = &c->buf;
   } else if (elem->ptrdata == 0) {
     // Nothing that the collector would have to look at behind buf: one block does for both.
-    void* p = mallocgc(hchanSize + mem);
+    void* p = mallocgc(hchanSize + mem, nullptr);
     c = new (p) hchan();
     c->buf = add(p, hchanSize);
   } else {
-    c = new (mallocgc(hchanSize)) hchan();
-    c->buf = mallocgc(mem);
+    c = new (mallocgc(hchanSize, typeOf<hchan>())) hchan();
+    c->buf = mallocgc(mem, elem);
   }
   c->elemsize = static_cast<std::uint16_t>(elem->size);
   c->elemtype = elem;

@@ -43,7 +43,7 @@ void* allocblock(uintptr size) {
   block* b = freeblocks[c];
   if (b != nullptr) freeblocks[c] = b->link;
   unlock(&sched.deferlock);
-  return b != nullptr ? b : mallocgc(uintptr(64) << c);
+  return b != nullptr ? b : persistentalloc(uintptr(64) << c, sys::StackAlign);
 }
 
 void freeblock(void* p, uintptr size) {
@@ -75,7 +75,7 @@ _defer* newdefer() {
     pp->deferpoollen--;
   }
   releasem(mp);
-  return d != nullptr ? d : static_cast<_defer*>(mallocgc(sizeof(_defer)));
+  return d != nullptr ? d : static_cast<_defer*>(persistentalloc(sizeof(_defer), alignof(_defer)));
 }
 
 // d must be off every list and its closure destroyed.

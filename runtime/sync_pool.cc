@@ -126,7 +126,7 @@ poolBase::pinned poolBase::pinSlow() {
     }
     runtime::sync_runtime_registerPoolCleanup(poolCleanup);
     char* mem =
-        static_cast<char*>(runtime::mallocgc(size * sizeof(poolLocal) + alignof(poolLocal)));
+        static_cast<char*>(runtime::mallocgc(size * sizeof(poolLocal) + alignof(poolLocal), runtime::typeOf<void*>()));
     l = reinterpret_cast<poolLocal*>(
         runtime::alignUp(reinterpret_cast<runtime::uintptr>(mem), alignof(poolLocal)));
     for (std::uint64_t i = 0; i < size; i++) ::new (&l[i]) poolLocal();

@@ -20,7 +20,7 @@ poolChainElt* newElt(std::uint32_t size) {
   poolChainElt* e = runtime::new_<poolChainElt>();
   e->q.size = size;
   e->q.vals =
-      static_cast<atomic::Pointer<void>*>(runtime::mallocgc(size * sizeof(atomic::Pointer<void>)));
+      static_cast<atomic::Pointer<void>*>(runtime::mallocgc(size * sizeof(atomic::Pointer<void>), runtime::typeOf<void*>()));
   return e;
 }
 
