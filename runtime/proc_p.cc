@@ -135,6 +135,7 @@ void pdestroy(p* pp) {
   }
   freemcache(pp->mcache);
   pp->mcache = nullptr;
+  mergeHeapStats(pp);
   gfpurge(pp);
   pp->status.Store(_Pdead);
 }
