@@ -35,14 +35,15 @@
 //     ptr<Node> left_;
 //     std::uintptr_t tagged_;
 //   };
-#define GORT_POINTERS(T, ...)                                                    \
- public: /* NOLINTNEXTLINE(bugprone-macro-parentheses) */                        \
-  using gortPointersOf = T;                                                      \
-  template <class Visitor>                                                       \
-  static constexpr void gortPointers([[maybe_unused]] Visitor& visit, [[maybe_unused]] const T& self) { \
-    __VA_OPT__(GORT_EXPAND(GORT_VISIT_EACH(__VA_ARGS__)))                        \
-  }                                                                              \
-                                                                                 \
+#define GORT_POINTERS(T, ...)                                          \
+ public: /* NOLINTNEXTLINE(bugprone-macro-parentheses) */              \
+  using gortPointersOf = T;                                            \
+  template <class Visitor>                                             \
+  static constexpr void gortPointers([[maybe_unused]] Visitor& visit,  \
+                                     [[maybe_unused]] const T& self) { \
+    __VA_OPT__(GORT_EXPAND(GORT_VISIT_EACH(__VA_ARGS__)))              \
+  }                                                                    \
+                                                                       \
  private:
 
 // visit(self.f) for each argument. A macro cannot call itself, but it can be scanned again: EXPAND
