@@ -177,6 +177,7 @@ p* procresize(std::int32_t nprocs) {
   m* mp = gp->m;
   if (mp->p != nullptr && mp->p->id < nprocs) {
     mp->p->status.Store(_Prunning);
+    mp->p->mcache->prepareForSweep();
   } else {
     // Our P goes away, or we have none yet: take the first.
     if (mp->p != nullptr) mp->p->m = nullptr;
@@ -225,7 +226,11 @@ void wirep(p* pp) {
   pp->status.Store(_Prunning);
 }
 
-void acquirep(p* pp) { wirep(pp); }
+void acquirep(p* pp) {
+  wirep(pp);
+  // Before anything can be allocated from spans that a cycle has left stale here.
+  pp->mcache->prepareForSweep();
+}
 
 p* releasep() {
   m* mp = getg()->m;
