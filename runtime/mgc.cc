@@ -406,19 +406,20 @@ void gcMarkTermination() {
   m* mp = acquirem();
   mp->preemptoff = "gcing";
   mp->traceback = 2;
-  g* curgp = mp->curg;
-  casGToWaiting(curgp, _Grunning, waitReasonGarbageCollection);
-  // Nothing here by reference: checkmark may shrink this very stack.
+  // Nothing here by reference: checkmark may shrink this very stack. Only on g0 the goroutine counts
+  // as waiting: a function's stack check could make it grow otherwise.
   systemstack([] {
+    g* curgp = getg()->m->curg;
+    casGToWaiting(curgp, _Grunning, waitReasonGarbageCollection);
     gcMark();
     work.heap2 = work.bytesMarked.Load();
     if (dbg.gccheckmark > 0) checkmarkHeap();
     setGCPhase(_GCoff);
     work.stwSwept = gcSweep(work.mode);
+    casgstatus(curgp, _Gwaiting, _Grunning);
   });
   bool stwSwept = work.stwSwept;
   mp->traceback = 0;
-  casgstatus(curgp, _Gwaiting, _Grunning);
   mp->preemptoff = "";
   if (gcphase != _GCoff) throw_("gc done but gcphase != _GCoff");
   systemstack([] { gcControllerCommit(); });
