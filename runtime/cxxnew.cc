@@ -71,13 +71,17 @@ constexpr uintptr callocSize = 64 << 10;
 
 #if GORT_TSAN
 #define GORT_UNSEEN __attribute__((disable_sanitizer_instrumentation))
+// Not preempted meanwhile: a switch of fibers in which synchronisation is ignored would lose the
+// order of everything that this M does before and after.
 GORT_INLINE void lockshard(shardT* s) {
+  if (getg() != nullptr) acquirem();
   AnnotateIgnoreSyncBegin(__FILE__, __LINE__);
   lock(&s->lock);
 }
 GORT_INLINE void unlockshard(shardT* s) {
   unlock(&s->lock);
   AnnotateIgnoreSyncEnd(__FILE__, __LINE__);
+  if (g* gp = getg(); gp != nullptr) releasem(gp->m);
 }
 #else
 #define GORT_UNSEEN

@@ -189,7 +189,9 @@ struct g {
   atomic::Racy<bool> preemptStop;
   bool preemptShrink;  // shrink the stack at the next synchronous safe point; protected by _Gscan
   bool asyncSafePoint;  // stopped by a signal: frames in unknown state, the stack must not move
-  bool gcscandone;  // stack scanned in this cycle; protected by _Gscan
+  // Stack scanned in this cycle. Set under _Gscan; reset, like gcAssistBytes, before a cycle begins,
+  // while the goroutine may be running: nobody looks at either then.
+  atomic::Racy<bool> gcscandone;
   bool throwsplit;  // growing the stack now is an error (in a system call); owner
   // There are unlocked channels whose sudogs point into this stack: a copy must take their locks.
   // Written by the owner before it parks (under those locks, in the park commit) and after it wakes.
@@ -217,9 +219,9 @@ struct g {
   atomic::Uint32 selectDone;  // 1 once a case of the select g is blocked in has won
   deferframe* deferframe_;  // innermost func() frame; a record on this stack; owner
 
-  // Bytes that g may allocate before it has to help marking; negative: its debt. Owner; reset by who
-  // stops the world.
-  std::int64_t gcAssistBytes;
+  // Bytes that g may allocate before it has to help marking; negative: its debt. Owner, and who pays
+  // for it while it waits; reset before a cycle begins.
+  atomic::Racy<std::int64_t> gcAssistBytes;
 
   void* racectx;  // TSan fiber; null in plain builds
   uintptr racestack;  // its shadow-stack position when empty
