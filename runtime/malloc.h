@@ -14,11 +14,13 @@ inline constexpr uintptr maxTinySize = 16;  // bytes of a tiny block
 
 void mallocinit();
 
-// Zeroed memory for an object of size bytes, aligned to 16 from 16 bytes on and to 8 from 8 on. typ
-// says where its pointers are: as many values of typ as size holds, one after another; null for
-// none. Without needzero the contents are anything (typ must have no pointers). Throws «out of
-// memory» when the system has none. Not on the system stack, and not with locks held, but for
-// allocation without a P before the scheduler runs.
+// Zeroed memory for an object of size bytes, aligned to the largest power of two, 16 at most, that
+// divides size: so as any type of that size needs it. typ says where its pointers are: as many values
+// of typ as size holds, one after another; null for none. Without needzero the contents are anything
+// (typ must have no pointers). Throws «out of memory» when the system has none. Not in a signal
+// handler («malloc during signal»), nor from within itself («malloc deadlock»). Without a P only
+// before the scheduler runs; such an object is never freed. May start a collection, unless a lock is
+// held or it runs on the system stack.
 void* mallocgc(uintptr size, const _type* typ, bool needzero = true);
 
 // Zeroed memory that is never freed and that the collector does not look at, for the runtime's own

@@ -33,6 +33,7 @@ inline markBits mspan::markBitsForIndex(uintptr i) const {
 }
 inline markBits mspan::markBitsForBase() const { return {gcmarkBits, 1, 0}; }
 
+void gcBitsInit();
 // Arrays of bits, one for each object of a span of nelems, zeroed. They live for two cycles: mark
 // bits are made for the next cycle, become allocation bits, and are freed all at once.
 gcBits* newMarkBits(uintptr nelems);
@@ -48,6 +49,13 @@ struct objectRef {
 // or behind its last one.
 objectRef findObject(uintptr p);
 
+inline constexpr uintptr bitmapWordBytes = 64 * sys::PtrSize;  // of heap, for one bitmap word
+
+// The word of the arena's bitmap that has the bit of address p.
+GORT_INLINE atomic::Relaxed<uintptr>& heapBitsWord(uintptr p) {
+  return mheap_.arenas[p / heapArenaBytes].LoadAcq()->bitmap[p % heapArenaBytes / bitmapWordBytes];
+}
+
 // Walks the words of [addr, addr+size) that may hold pointers; addr must lie in a heap object of a
 // span with pointers.
 struct heapBits {
@@ -55,9 +63,25 @@ struct heapBits {
   std::uint64_t mask;  // bits of the 64 words from base on that are still to be looked at
   uintptr base;
   // Address of the next such word, 0 at the end.
-  uintptr next();
+  GORT_INLINE uintptr next() {
+    while (mask == 0) {
+      base += bitmapWordBytes;
+      if (base >= addr + size) return 0;
+      mask = heapBitsWord(base);
+    }
+    uintptr p = base + static_cast<uintptr>(__builtin_ctzll(mask)) * sys::PtrSize;
+    mask &= mask - 1;
+    if (GORT_LIKELY(p < addr + size)) return p;
+    mask = 0;
+    base = addr + size;
+    return 0;
+  }
 };
-heapBits heapBitsForAddr(uintptr addr, uintptr size);
+GORT_INLINE heapBits heapBitsForAddr(uintptr addr, uintptr size) {
+  uintptr base = alignDown(addr, bitmapWordBytes);
+  std::uint64_t mask = heapBitsWord(addr);
+  return {addr, size, mask >> (addr - base) / sys::PtrSize << (addr - base) / sys::PtrSize, base};
+}
 
 // Sets the pointer bits of the object at x with size bytes, of which dataSize hold values of typ,
 // one after another. x must be new and unknown to all others. Returns the bytes from x to the end
@@ -65,7 +89,8 @@ heapBits heapBitsForAddr(uintptr addr, uintptr size);
 uintptr heapBitsSetType(uintptr x, uintptr size, uintptr dataSize, const _type* typ);
 
 // Before dst is overwritten by src (0: cleared), for size bytes: gives both old and new pointers to
-// the write barrier. Does nothing while the barrier is off. dst, src, size are multiples of 8. dst
+// the write barrier. Nosplit, as the next two: the caller makes sure that its goroutine does not stop
+// before the copy is made. Does nothing while the barrier is off. dst, src, size are multiples of 8. dst
 // may be in the heap, in data or bss, or anywhere else, where nothing is done.
 void bulkBarrierPreWrite(uintptr dst, uintptr src, uintptr size);
 // The same where nothing is to be told about dst's old values: new memory.

@@ -9,10 +9,12 @@
 #pragma once
 
 #include "mheap.h"
+#include "stack.h"
 
 namespace gort::runtime {
 
-inline constexpr int _NumStackOrders = 4;
+// A span without objects: what mcache.alloc holds where no span is cached.
+extern mspan emptymspan;
 
 struct mcache {
   // Of a tiny block, the rest that is free; a tiny block holds several objects without pointers.
@@ -34,7 +36,8 @@ struct mcache {
 
   // Replaces alloc[spc], which is full, by a span with a free object. Throws «out of memory».
   void refill(struct spanClass spc);
-  // A span for one object of size bytes; zeroing is left to the caller when needzero is set there.
+  // A span for one object of size bytes, allocated by the caller; so is zeroing, if the span's
+  // needzero is set. Throws «out of memory».
   mspan* allocLarge(uintptr size, bool noscan);
   void releaseAll();
   // Returns stale spans, if the sweep began after they were cached. At the P's safe point.

@@ -14,7 +14,7 @@
 
 namespace gort::runtime {
 
-struct mcentral {
+struct alignas(sys::CacheLineSize) mcentral {
   struct spanClass spanclass;  // constant
   spanSet partial[2];
   spanSet full[2];
@@ -25,7 +25,8 @@ struct mcentral {
   spanSet* fullUnswept(std::uint32_t sweepgen) { return &full[1 - sweepgen / 2 % 2]; }
   spanSet* fullSwept(std::uint32_t sweepgen) { return &full[sweepgen / 2 % 2]; }
 
-  // A span with at least one free object, for an mcache; null when the system has no memory.
+  // A span with at least one free object, for an mcache; null when the system has no memory. May
+  // sweep. As the next two: the caller keeps its M, and is on the system stack.
   mspan* cacheSpan();
   // Takes a span back from an mcache.
   void uncacheSpan(mspan* s);

@@ -17,6 +17,7 @@ struct fixalloc {
   std::uint32_t nchunk;  // bytes left in chunk
   std::uint32_t nalloc;  // size of new chunks, a multiple of size
   uintptr inuse;  // bytes handed out
+  uintptr sys;  // bytes of all chunks
   bool zero;  // zero what is handed out again
 
   void init(uintptr size, void (*first)(void*, void*), void* arg);

@@ -6,7 +6,8 @@
 //    maps the first and the last page of a free span, and every page of one in use, to it; entries
 //    of a span in use do not change while it is in use, so lookups of pages known to be in use need
 //    no lock.
-//  - Two free spans never touch.
+//  - A span is free when it is on a free list (onFreeList). Two free spans never touch. A span that
+//    is mSpanDead and not free is on its way from one state to another, or a struct without pages.
 //  - mspan structs are never freed, and all that were ever made are in allspans, also the dead ones.
 //    The array is replaced when it grows; the old one is freed unless it is gcspans: the collector
 //    goes through that copy (work.spans) without the lock.
@@ -79,10 +80,13 @@ struct mspan {
   spanClass spanclass;
   atomic::Value<mSpanState> state;
   bool needzero;  // the memory is not zero
-  bool scavenged;  // free span: its pages were given back to the system
+  // Protected by mheap_.lock:
+  bool onFreeList;
+  bool scavenged;  // free span: all its pages were given back to the system
   // As freeindex, but raised only once the object below it can be scanned (its memory is zeroed and
   // its pointer bits are set). What a conservative scan goes by (isFree).
   atomic::Racy<std::uint16_t> freeIndexForScan;
+  std::uint16_t allocCountBeforeCache;  // allocCount when the span was cached; the mcache's P
   uintptr elemsize;  // bytes
   uintptr limit;  // end of the last object
   mutex speciallock;
@@ -104,6 +108,9 @@ struct mspan {
   std::uint16_t countAlloc() const;
 };
 
+// What a manual span is for; decides under which heading it is counted.
+enum spanAllocType : std::uint8_t { spanAllocStack, spanAllocWorkBuf };
+
 struct mSpanList {
   mspan* first = nullptr;
   bool isEmpty() const { return first == nullptr; }
@@ -111,6 +118,7 @@ struct mSpanList {
   void remove(mspan* s);
 };
 
+// Everything is zero at first: made of zeroed memory from the system, without a constructor.
 struct heapArena {
   // One bit for each word: it may hold a pointer. Written by the allocator of the object; others
   // read bits of other objects in the same word meanwhile.
@@ -165,8 +173,21 @@ struct mheap {
   // Takes back a span of objects; nothing in it may be reachable.
   void freeSpan(mspan* s);
   // Memory that the caller manages itself. Null when the system has none. On the system stack.
-  mspan* allocManual(uintptr npages);
-  void freeManual(mspan* s);
+  mspan* allocManual(uintptr npages, spanAllocType typ = spanAllocStack);
+  void freeManual(mspan* s, spanAllocType typ = spanAllocStack);
+
+  // ---- mheap_pages.cc; lock must be held, on the system stack ----
+
+  // npages that are free, as a mSpanDead span off all lists; null when the system has none.
+  mspan* takePages(uintptr npages);
+  // Makes a mSpanDead span a free one, joined with its free neighbours.
+  void putPages(mspan* s);
+  mSpanList* freeList(uintptr npages);
+  // Adds to the free pages a run of at least npages; false when the system has none.
+  bool grow(uintptr npages);
+  // A mspan for npages from base on, mSpanDead, off all lists, and not in heapArena.spans.
+  mspan* newSpan(uintptr base, uintptr npages);
+  void dropSpan(mspan* s);
 };
 extern mheap mheap_;
 
@@ -174,9 +195,11 @@ extern mheap mheap_;
 GORT_INLINE mspan* spanOfUnchecked(uintptr p) {
   return mheap_.arenas[p / heapArenaBytes].LoadAcq()->spans[p % heapArenaBytes / _PageSize];
 }
-// The span that holds p, in use or not; null when p is not in an arena.
+// The span that holds p, in use or not; null when p is not in an arena, or its page was never used.
+// The span must not change meanwhile: the caller owns it, or holds the lock. Nosplit, as the next.
 mspan* spanOf(uintptr p);
-// The span in use for objects that holds p, null when there is none.
+// The span in use for objects that holds p, null when there is none. p may be any value, while no
+// span is freed: during marking, or when an object keeps the span.
 mspan* spanOfHeap(uintptr p);
 
 }  // namespace gort::runtime

@@ -11,7 +11,8 @@ struct mspan;
 inline constexpr std::uint32_t spanSetBlockEntries = 512;
 
 struct spanSetBlock {
-  spanSetBlock* next;  // on the pool of free blocks
+  // On the pool of free blocks. Atomic: who loses the race for a block reads it too, in vain.
+  atomic::Racy<spanSetBlock*> next;
   atomic::Uint32 popped;  // entries taken out; at spanSetBlockEntries the block is free
   atomic::Pointer<mspan> spans[spanSetBlockEntries];
 };

@@ -11,6 +11,8 @@
 
 namespace gort::runtime {
 
+struct p;
+
 // What ReadMemStats fills in. Names, units and meanings are Go's; bytes unless said otherwise.
 struct MemStats {
   std::uint64_t Alloc = 0, TotalAlloc = 0, Sys = 0, Lookups = 0, Mallocs = 0, Frees = 0;
@@ -45,13 +47,16 @@ struct heapStatsDelta {
 // none. Keeps the M until releaseHeapStats.
 heapStatsDelta* acquireHeapStats();
 void releaseHeapStats();
+// Adds the counts of a P that goes away to the shared ones. The world must be stopped.
+void mergeHeapStats(p* pp);
 
 // Bytes from the system by use; set by who asks for memory.
 struct mstats {
   atomic::Uint64 heapSys;  // mapped for the page heap
   atomic::Uint64 heapReleased;  // of it, given back and not used again
   atomic::Uint64 heapInUse;  // spans of objects
-  atomic::Uint64 stacksInUse;  // manual spans
+  atomic::Uint64 stacksInUse;  // manual spans, of stacks
+  atomic::Uint64 workBufsInUse;  // and of work buffers
   atomic::Uint64 gcMiscSys;  // arena tables, mark bits, work buffers
   atomic::Uint64 otherSys;
   std::uint64_t lastGC;  // ns since 1970; world stopped or heap lock

@@ -29,11 +29,19 @@ constexpr std::uint64_t _GoidCacheBatch = 16;
 constexpr std::int32_t gFreeHigh = 64, gFreeLow = 32;
 constexpr std::uint32_t pinnedStackSize = raceenabled ? 2 << 20 : 1 << 20;
 
+// All arrays that allgs has had, the present one too: who reads without the lock may hold any of
+// them, and the collector frees what nobody refers to. Protected by allglock.
+constexpr int maxAllgsArrays = 48;
+g** allgsArrays[maxAllgsArrays];
+int nallgsArrays;
+
 // Doubles the array of allgs; allglock must be held. This is an allocation under a runtime lock,
 // and the throw that may come out of it is why the fatal traceback must not take allglock.
 void allgsgrow() {
   uintptr ncap = allgs.cap == 0 ? 64 : allgs.cap * 2;
-  g** nptr = static_cast<g**>(persistentalloc(ncap * sizeof(g*)));
+  // No type: gs are not in the collected heap.
+  g** nptr = static_cast<g**>(mallocgc(ncap * sizeof(g*), nullptr));
+  allgsArrays[nallgsArrays++] = nptr;
   memmove(nptr, allgs.ptr, allgs.len * sizeof(g*));
   allgs.ptr = nptr;
   allgs.cap = ncap;

@@ -127,7 +127,9 @@ void pdestroy(p* pp) {
     sched.deferpool = d;
   }
   pp->deferpoollen = 0;
-  stackcache_clear(pp->mcache);
+  freemcache(pp->mcache);
+  pp->mcache = nullptr;
+  mergeHeapStats(pp);
   gfpurge(pp);
   pp->status.Store(_Pdead);
 }

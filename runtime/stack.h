@@ -45,6 +45,8 @@ void stackinit();
 struct stack stackalloc(std::uint32_t n, uintptr color = anyColor);
 void stackfree(struct stack stk);
 void stackcache_clear(struct mcache* c);
+// Gives back the spans of which all stacks are free; after a cycle, on g0.
+void freeStackSpans();
 // Moves gp's stack to a new one of newsize bytes. gp is _Gcopystack (its own growth) or held by its
 // _Gscan bit.
 void copystack(g* gp, uintptr newsize);
