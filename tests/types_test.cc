@@ -315,7 +315,7 @@ static_assert(!rt::bitwise<WithDestructor>);
 // Passed in registers, though it has a copy constructor.
 static_assert(__is_trivially_relocatable(ptr<Node>) && !std::is_trivially_copyable_v<ptr<Node>>);
 static_assert(std::is_trivially_destructible_v<ptr<Node>> && sizeof(ptr<Node>) == 8);
-constinit ptr<Node> global;  // no code runs for it
+[[maybe_unused]] constinit ptr<Node> global;  // no code runs for it
 constexpr int number = 7;
 static_assert([] {
   ptr<const int> p = &number;
