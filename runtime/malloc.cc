@@ -14,6 +14,7 @@
 #include "mgc.h"
 #include "os_linux.h"
 #include "proc.h"
+#include "runtime1.h"
 
 namespace gort::runtime {
 
@@ -107,6 +108,13 @@ GORT_NOINLINE void* mallocWithoutP(m* mp, uintptr size) {
 GORT_INLINE void unlockMalloc(m* mp) {
   mp->mallocing = 0;
   releasem(mp);
+}
+
+// GODEBUG=gcevery=N: starts a cycle at every Nth allocation, unless one is running.
+GORT_NOINLINE void collectEvery() {
+  static atomic::Uint32 count;
+  if (count.AddRelaxed(1) % static_cast<std::uint32_t>(dbg.gcevery) != 0) return;
+  gcStart({gcTriggerCycle, 0, work.cycles.Load() + 1});
 }
 
 // Where in a tiny block an object of size bytes may begin, at or after off. Its size is a multiple of
@@ -232,6 +240,7 @@ void* mallocgc(uintptr size, const _type* typ, bool needzero) {
   if (GORT_UNLIKELY(delayedZeroing)) memclrNoHeapPointersChunked(x, size);
   if (GORT_UNLIKELY(assistG != nullptr))
     assistG->gcAssistBytes -= static_cast<std::int64_t>(size - dataSize);
+  if (GORT_UNLIKELY(dbg.gcevery > 0)) collectEvery();
   if (GORT_UNLIKELY(shouldhelpgc)) {
     gcTrigger t{gcTriggerHeap};
     if (t.test()) gcStart(t);

@@ -9,9 +9,10 @@
 #pragma once
 
 #include "mheap.h"
-#include "stack.h"
 
 namespace gort::runtime {
+
+inline constexpr int _NumStackOrders = 4;  // sizes of stacks that are cached
 
 // A span without objects: what mcache.alloc holds where no span is cached.
 extern mspan emptymspan;

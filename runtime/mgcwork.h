@@ -8,6 +8,8 @@
 //  - gcMarkDone trusts flushedWork: it is set whenever a gcWork has put work where others find it.
 #pragma once
 
+#include <iterator>
+
 #include "atomic.h"
 #include "sys.h"
 
@@ -17,9 +19,11 @@ inline constexpr uintptr workbufSize = 2048;  // bytes
 inline constexpr uintptr workbufAlloc = 32 << 10;  // bytes to get at a time
 
 struct workbuf {
-  workbuf* node;  // next in an lfstack; the stack's protocol protects it
-  std::uint64_t pushcnt;
-  int nobj;
+  // Packed reference to the next one in an lfstack. Read by poppers that lose the race for this
+  // buffer, hence atomic.
+  atomic::Uint64 next;
+  std::uint64_t pushcnt;  // owner
+  std::int64_t nobj;
   uintptr obj[(workbufSize - 24) / sys::PtrSize];
 };
 static_assert(sizeof(workbuf) == workbufSize);
@@ -43,19 +47,30 @@ struct gcWork {
   bool flushedWork;  // put work on a global list since the last look
 
   void init();
+  // obj is the address of a grey object, or of an oblet of one.
   void put(uintptr obj);
-  bool putFast(uintptr obj);
-  void putBatch(const uintptr* obj, int n);
+  void putBatch(const uintptr* obj, uintptr n);
   uintptr tryGet();  // 0 when there is none here or in work.full
-  uintptr tryGetFast();
+  GORT_INLINE bool putFast(uintptr obj);
+  GORT_INLINE uintptr tryGetFast();
   void dispose();  // everything to the global lists
   void balance();  // some, if others may be short of work
-  bool empty() const;
+  bool empty() const { return wbuf1 == nullptr || (wbuf1->nobj == 0 && wbuf2->nobj == 0); }
 };
 
-void putfull(workbuf* b);
-workbuf* trygetfull();
-workbuf* handoff(workbuf* b);
+bool gcWork::putFast(uintptr obj) {
+  workbuf* b = wbuf1;
+  if (b == nullptr || b->nobj == static_cast<std::int64_t>(std::size(b->obj))) return false;
+  b->obj[b->nobj++] = obj;
+  return true;
+}
+uintptr gcWork::tryGetFast() {
+  workbuf* b = wbuf1;
+  if (b == nullptr || b->nobj == 0) return 0;
+  return b->obj[--b->nobj];
+}
+
+// Moves all buffers to where they can be freed. All must be on work.empty; world stopped.
 void prepareFreeWorkbufs();
 // Frees some buffers when the collector is off; false when there are no more.
 bool freeSomeWbufs(bool preemptible);

@@ -90,7 +90,10 @@ struct mspan {
   uintptr elemsize;  // bytes
   uintptr limit;  // end of the last object
   mutex speciallock;
-  special* specials;  // by offset; protected by speciallock (or by the sweeper, when nobody else can)
+  // By offset. Changed under speciallock, or by the sweeper when nobody else can; the marker looks
+  // whether there are any before it locks: an object whose finalizer it misses was marked by
+  // setfinalizer.
+  atomic::Racy<special*> specials;
 
   uintptr base() const { return startAddr; }
   GORT_INLINE uintptr objIndex(uintptr p) const {
@@ -146,10 +149,11 @@ struct mheap {
   atomic::Uintptr pagesInUse;
   atomic::Uint64 pagesSwept;  // pages of spans swept in this cycle
   atomic::Uint64 pagesSweptBasis;  // pagesSwept to start the proportion from
-  // How much to sweep for each byte allocated, in pages; 0: no proportional sweep. As bits of a
-  // double. World stopped.
-  double sweepPagesPerByte;
-  std::uint64_t sweepHeapLiveBasis;  // heapLive to start the proportion from; world stopped
+  // How much to sweep for each byte allocated, in pages; 0: no proportional sweep. Written while the
+  // world is stopped, and set to 0 by who finds that sweeping is done; with sweepHeapLiveBasis a
+  // reader may get values that do not fit each other, and sweeps too much or too little once.
+  atomic::Racy<double> sweepPagesPerByte;
+  atomic::Racy<std::uint64_t> sweepHeapLiveBasis;  // heapLive to start the proportion from
 
   mcentral* central;  // [numSpanClasses]; constant
 
@@ -159,6 +163,8 @@ struct mheap {
   mutex speciallock;  // protects specialfinalizeralloc
 
   atomic::Pointer<heapArena>* arenas;  // by address / heapArenaBytes; constant once made
+  // The indices of all arenas lie in [arenaIndexLo, arenaIndexHi).
+  uintptr arenaIndexLo, arenaIndexHi;
   uintptr arenaHint;
   uintptr curBase, curEnd;  // tail of the newest arena, not handed out yet
 

@@ -117,7 +117,10 @@ bool makeArenas(mheap* h, uintptr v, uintptr ask) {
     void* mem = sysAlloc(bytes);
     if (mem == nullptr) return false;
     memstats.gcMiscSys.Add(bytes);
-    h->arenas[a / heapArenaBytes].StoreRel(static_cast<heapArena*>(mem));
+    uintptr i = a / heapArenaBytes;
+    h->arenas[i].StoreRel(static_cast<heapArena*>(mem));
+    if (h->arenaIndexLo == h->arenaIndexHi || i < h->arenaIndexLo) h->arenaIndexLo = i;
+    if (i >= h->arenaIndexHi) h->arenaIndexHi = i + 1;
   }
   return true;
 }

@@ -66,7 +66,7 @@ struct mstats {
   std::uint32_t numgc;
   std::uint32_t numforcedgc;
   double gcCPUFraction;
-  bool enablegc;
+  atomic::Racy<bool> enablegc;  // off while booting
 };
 extern mstats memstats;
 

@@ -10,6 +10,7 @@
 #include "malloc.h"
 #include "mbarrier.h"
 #include "mfinal.h"
+#include "mgc.h"
 #include "print.h"
 #include "proc.h"
 #include "stack.h"
@@ -147,6 +148,7 @@ g* newproc1(const newprocargs& a, g* callergp, uintptr callerpc) {
   }
   newg->goid = pp->goidcache++;
   racegostart(newg);
+  gcController.addScannableStack(static_cast<std::int64_t>(newg->stack.hi - newg->stack.lo));
   releasem(mp);
   return newg;
 }

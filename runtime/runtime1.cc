@@ -21,7 +21,9 @@ struct dbgVar {
 };
 
 const dbgVar dbgvars[] = {
+    {"adaptivestackstart", &dbg.adaptivestackstart},
     {"asyncpreemptoff", &dbg.asyncpreemptoff},
+    {"clobberfree", &dbg.clobberfree},
     {"dontfreezetheworld", &dbg.dontfreezetheworld},
     {"efence", &dbg.efence},
     {"gccheckmark", &dbg.gccheckmark},
@@ -145,6 +147,7 @@ void setTraceback(const char* level) {
 }
 
 void parsedebugvars() {
+  dbg.adaptivestackstart = 1;
   if (const char* s = gogetenv("GODEBUG")) parsegodebug(s);
   const char* s = gogetenv("GOTRACEBACK");
   setTraceback(s != nullptr ? s : "");

@@ -159,6 +159,9 @@ struct g {
   gobuf sched;  // valid while g does not run
   // Bytes that the function which called __morestack needs; 0 when none is stopped there. Owner.
   uintptr morestackframe;
+  // While in _Gsyscall: rbx and r12 to r15 as they were at the call. The goroutine may keep its only
+  // pointer to an object there.
+  uintptr syscallregs[5];
 
   // If in _Gsyscall: where the stack stood at the call, for tracebacks and stack scans. 0 otherwise.
   uintptr syscallsp;
@@ -382,6 +385,9 @@ struct p {
   // What kind of mark worker runs here now, and since when (ns). Owner.
   std::uint8_t gcMarkWorkerMode;
   std::int64_t gcMarkWorkerStartTime;
+  // Sizes and number of the stacks scanned on this P in this cycle (bytes); owner.
+  std::uint64_t scannedStackSize;
+  std::uint64_t scannedStacks;
   void* pinnerCache;  // cleared in each cycle; nothing is kept there yet
 
   heapStatsDelta statsDelta;
