@@ -31,6 +31,7 @@ const dbgVar dbgvars[] = {
     {"gcshrinkstackoff", &dbg.gcshrinkstackoff},
     {"gcstoptheworld", &dbg.gcstoptheworld},
     {"gctrace", &dbg.gctrace},
+    {"heapstackcheck", &dbg.heapstackcheck},
     {"panicnil", &dbg.panicnil},
     {"scheddetail", &dbg.scheddetail},
     {"schedtrace", &dbg.schedtrace},
@@ -151,6 +152,14 @@ void parsedebugvars() {
   const char* s = gogetenv("GOTRACEBACK");
   setTraceback(s != nullptr ? s : "");
   traceback_env = traceback_cache.Load();
+}
+
+std::int32_t readGOGC() {
+  const char* p = gogetenv("GOGC");
+  if (p == nullptr) return 100;
+  if (equal(p, findnull(p), "off")) return -1;
+  auto [n, ok] = atoi(p);
+  return ok && n == static_cast<std::int32_t>(n) ? static_cast<std::int32_t>(n) : 100;
 }
 
 namespace debug {

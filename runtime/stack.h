@@ -1,7 +1,6 @@
 // Goroutine stacks: allocation, growth by copying, shrinking. Ports stack.go.
 #pragma once
 
-#include "mcache.h"
 #include "runtime2.h"
 
 namespace gort::runtime {
@@ -26,6 +25,7 @@ inline constexpr uintptr stackPreempt = ~uintptr(0) & uintptr(-1314);
 inline constexpr uintptr stackFork = ~uintptr(0) & uintptr(-1234);
 inline constexpr uintptr stackForceMove = ~uintptr(0) & uintptr(-275);
 
+inline constexpr int _NumStackOrders = 4;
 inline constexpr uintptr _StackCacheSize = 32 << 10;
 
 extern std::uint32_t startingStackSize;
