@@ -215,7 +215,6 @@ extern gcControllerState gcController;
 void gcControllerCommit();
 // The new GOGC, below 0 for off; returns the former one.
 std::int32_t setGCPercent(std::int32_t in);
-std::int32_t readGOGC();
 
 // ---- mgcmark.cc ----
 
