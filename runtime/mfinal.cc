@@ -212,6 +212,7 @@ bool addspecial(void* p, special* s) {
     s->offset = static_cast<std::uint16_t>(offset);
     s->next = *iter;
     *iter = s;
+    span->hasSpecials = true;
   }
   unlock(&span->speciallock);
   releasem(mp);
@@ -230,6 +231,7 @@ special* removespecial(void* p, std::uint8_t kind) {
   if (exists) {
     result = *iter;
     *iter = result->next;
+    span->hasSpecials = span->specials != nullptr;
   }
   unlock(&span->speciallock);
   releasem(mp);

@@ -13,6 +13,7 @@
 //    stopped world).
 #include "mgc.h"
 
+#include "heapcheck.h"
 #include "malloc.h"
 #include "mbarrier.h"
 #include "mgcmark.h"
@@ -416,6 +417,7 @@ void gcMarkTermination() {
     if (dbg.gccheckmark > 0) checkmarkHeap();
     setGCPhase(_GCoff);
     work.stwSwept = gcSweep(work.mode);
+    if (dbg.heapstackcheck > 0) checkHeapForStackPointers();
     casgstatus(curgp, _Gwaiting, _Grunning);
   });
   bool stwSwept = work.stwSwept;

@@ -297,14 +297,4 @@ std::int32_t setGCPercent(std::int32_t in) {
   return out;
 }
 
-std::int32_t readGOGC() {
-  const char* v = gogetenv("GOGC");
-  if (v == nullptr) return 100;
-  if (v[0] == 'o' && v[1] == 'f' && v[2] == 'f' && v[3] == 0) return -1;
-  auto [n, ok] = atoi(v);
-  return ok && n >= -(std::int64_t(1) << 31) && n < std::int64_t(1) << 31
-             ? static_cast<std::int32_t>(n)
-             : 100;
-}
-
 }  // namespace gort::runtime

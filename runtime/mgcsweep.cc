@@ -104,6 +104,7 @@ void sweepSpecials(mspan* s) {
   }
   *tail = nullptr;
   s->specials = kept;
+  s->hasSpecials = kept != nullptr;
 }
 
 [[noreturn]] void reportZombies(mspan* s) {

@@ -44,7 +44,9 @@ void recordspan(void* arg, void* p) {
     all.ptr = nptr;
     all.cap = n;
   }
-  all.ptr[all.len++] = new (p) mspan();
+  auto* s = new (p) mspan();
+  lockInit(&s->speciallock, lockRankMspanSpecial);
+  all.ptr[all.len++] = s;
 }
 
 // Spans that reclaim may sweep for one allocation, as in mcentral.cc.
@@ -103,6 +105,7 @@ void initSpan(mspan* s, spanClass spc) {
   s->gcmarkBits = newMarkBits(s->nelems);
   s->allocBits = newAllocBits(s->nelems);
   s->specials = nullptr;
+  s->hasSpecials = false;
   // The caller runs on the system stack, so the world does not stop and sweepgen stays.
   s->sweepgen.Store(mheap_.sweepgen.Load());
   setSpans(s);

@@ -50,8 +50,7 @@ struct dbgT {
   std::int32_t stackpoison;  // new and freed stacks are filled with a pattern
   std::int32_t
       stackfaultonfree;  // freed stacks become inaccessible, so that a stale pointer faults
-  std::int32_t gcevery;  // collect at every Nth allocation
-  // At each stack copy and each collection look for addresses of stacks in heap objects.
+  // At each collection look for addresses of stacks in heap objects.
   std::int32_t heapstackcheck;
 
   std::int32_t panicnil;  // recover returns nil after panic(nil)
