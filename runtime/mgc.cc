@@ -365,9 +365,12 @@ void checkmarkHeap() {
   work.markrootNext.Store(0);
   p* pp = getg()->m->p;
   markUnbarrieredRoots(&pp->gcw);
-  gcDrain(&pp->gcw, 0);
-  wbBufFlush1(pp);
-  while (!pp->gcw.empty()) gcDrain(&pp->gcw, 0);
+  // A request for preemption of this goroutine from before the stop makes gcDrain return early.
+  do {
+    getg()->m->curg->preempt = false;
+    gcDrain(&pp->gcw, 0);
+    wbBufFlush1(pp);
+  } while (gcMarkWorkAvailable(pp));
   pp->gcw.dispose();
   endCheckmarks();
 }
