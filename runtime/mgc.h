@@ -280,9 +280,14 @@ extern atomic::Uint32 nbgsweep, npausesweep;  // spans swept by whom in this cyc
 
 // ---- mgcscavenge.cc ----
 void bgscavenge();
-// Gives back up to nbytes of free pages, largest runs first; returns how many. Takes the heap's lock.
+// Gives at least nbytes of free pages back to the system, if there are so many: whole runs of free
+// pages, the largest first. Returns how many bytes. Takes the heap's lock.
 uintptr scavenge(uintptr nbytes);
+// Sets what the heap may keep. At the end of a collection, before it is swept, and when the goal
+// changes.
 void gcPaceScavenger(std::uint64_t heapGoal, std::uint64_t lastHeapGoal);
+// Asks for the background scavenger, with any locks held; and does it, for sysmon.
 void wakeScavenger();
+void wakeScavengerIfWanted();
 
 }  // namespace gort::runtime

@@ -188,6 +188,9 @@ struct mheap {
   mspan* takePages(uintptr npages);
   // Makes a mSpanDead span a free one, joined with its free neighbours.
   void putPages(mspan* s);
+  // The largest free span with pages that the system has not been given back, off its list; null
+  // when there is none. For putPages, once it is scavenged.
+  mspan* takeUnscavenged();
   mSpanList* freeList(uintptr npages);
   // Adds to the free pages a run of at least npages; false when the system has none.
   bool grow(uintptr npages);
