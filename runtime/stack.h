@@ -25,7 +25,6 @@ inline constexpr uintptr stackPreempt = ~uintptr(0) & uintptr(-1314);
 inline constexpr uintptr stackFork = ~uintptr(0) & uintptr(-1234);
 inline constexpr uintptr stackForceMove = ~uintptr(0) & uintptr(-275);
 
-inline constexpr int _NumStackOrders = 4;
 inline constexpr uintptr _StackCacheSize = 32 << 10;
 
 extern std::uint32_t startingStackSize;
