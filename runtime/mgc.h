@@ -103,7 +103,7 @@ struct workType {
   uintptr spanscap;  // entries of the array
 
   atomic::Uint32 markrootNext;
-  std::uint32_t markrootJobs;
+  atomic::Racy<std::uint32_t> markrootJobs;  // an M without P looks whether some are left
   // Numbers of jobs, and where in the sequence of jobs each kind begins. World stopped when written.
   std::uint32_t nSpanRoots, nStackRoots;
   std::uint32_t baseSpans, baseStacks, baseEnd;
