@@ -79,7 +79,7 @@ GORT_TEST("many goroutines ask for GC at once") {
     go([=] {
       for (int k = 0; k < 5; k++) {
         rt::GC();
-        make<Node>();
+        (void)make<Node>();
       }
       done.send(true);
     });
