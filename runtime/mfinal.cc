@@ -46,20 +46,26 @@ finblock* finq;  // blocks with finalizers to run
 finblock* finc;  // blocks that are free
 atomic::Pointer<finblock> allfin;  // all blocks; markroot walks it while it grows at its head
 
-// Where a special of that kind for the object at offset is, or is to be put. Reports whether it is
-// there. s->speciallock must be held.
+// Where a special of that kind for the object at offset is, or is to be put: behind prev, null for
+// the front. s->speciallock must be held.
 struct spliceResult {
-  special** iter;
-  bool exists;
+  special* prev;
+  special* found;  // null if there is none
 };
 spliceResult specialFindSplicePoint(mspan* s, uintptr offset, std::uint8_t kind) {
-  special** iter = &s->specials;
-  for (; *iter != nullptr; iter = &(*iter)->next) {
-    const special* x = *iter;
-    if (x->offset == offset && x->kind == kind) return {iter, true};
+  special* prev = nullptr;
+  for (special* x = s->specials; x != nullptr; prev = x, x = x->next) {
+    if (x->offset == offset && x->kind == kind) return {prev, x};
     if (offset < x->offset || (offset == x->offset && kind < x->kind)) break;
   }
-  return {iter, false};
+  return {prev, nullptr};
+}
+// The special behind prev becomes x.
+void setnextspecial(mspan* s, special* prev, special* x) {
+  if (prev != nullptr)
+    prev->next = x;
+  else
+    s->specials = x;
 }
 
 specialfinalizer* newspecialfinalizer() {
@@ -207,16 +213,15 @@ bool addspecial(void* p, special* s) {
   ensureSwept(span);
   uintptr offset = reinterpret_cast<uintptr>(p) - span->base();
   lock(&span->speciallock);
-  auto [iter, exists] = specialFindSplicePoint(span, offset, s->kind);
-  if (!exists) {
+  auto [prev, found] = specialFindSplicePoint(span, offset, s->kind);
+  if (found == nullptr) {
     s->offset = static_cast<std::uint16_t>(offset);
-    s->next = *iter;
-    *iter = s;
-    span->hasSpecials = true;
+    s->next = prev != nullptr ? prev->next : static_cast<special*>(span->specials);
+    setnextspecial(span, prev, s);
   }
   unlock(&span->speciallock);
   releasem(mp);
-  return !exists;
+  return found == nullptr;
 }
 
 special* removespecial(void* p, std::uint8_t kind) {
@@ -225,17 +230,12 @@ special* removespecial(void* p, std::uint8_t kind) {
   m* mp = acquirem();
   ensureSwept(span);
   uintptr offset = reinterpret_cast<uintptr>(p) - span->base();
-  special* result = nullptr;
   lock(&span->speciallock);
-  auto [iter, exists] = specialFindSplicePoint(span, offset, kind);
-  if (exists) {
-    result = *iter;
-    *iter = result->next;
-    span->hasSpecials = span->specials != nullptr;
-  }
+  auto [prev, found] = specialFindSplicePoint(span, offset, kind);
+  if (found != nullptr) setnextspecial(span, prev, found->next);
   unlock(&span->speciallock);
   releasem(mp);
-  return result;
+  return found;
 }
 
 void freespecial(special* s, void* p, uintptr) {

@@ -215,6 +215,8 @@ extern gcControllerState gcController;
 void gcControllerCommit();
 // The new GOGC, below 0 for off; returns the former one.
 std::int32_t setGCPercent(std::int32_t in);
+// GOGC of the environment; 100 when it is not set or no number, -1 for off.
+std::int32_t readGOGC();
 
 // ---- mgcmark.cc ----
 

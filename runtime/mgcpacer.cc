@@ -9,6 +9,8 @@
 //    ones. Idle Ps mark besides.
 //  - Assists make up for the rest: revise sets the rate at which allocation has to pay, so that the
 //    scan work that is left is done when the heap reaches the goal.
+#include <string_view>
+
 #include "malloc.h"
 #include "mgc.h"
 #include "os_linux.h"
@@ -295,6 +297,14 @@ std::int32_t setGCPercent(std::int32_t in) {
   // Off means off on return: a cycle that runs is waited for.
   if (in < 0) gcWaitOnMark(work.cycles.Load());
   return out;
+}
+
+std::int32_t readGOGC() {
+  const char* v = gogetenv("GOGC");
+  if (v == nullptr) return 100;
+  if (std::string_view(v) == "off") return -1;
+  auto [n, ok] = atoi(v);
+  return ok && n == static_cast<std::int32_t>(n) ? static_cast<std::int32_t>(n) : 100;
 }
 
 }  // namespace gort::runtime

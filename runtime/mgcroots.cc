@@ -90,7 +90,7 @@ void markrootSpans(gcWork* gcw, std::uint32_t shard) {
       print("sweep ", g, " ", sg, "\n");
       throw_("gc: unswept span");
     }
-    if (!s->hasSpecials) continue;
+    if (s->specials == nullptr) continue;
     lock(&s->speciallock);
     for (special* sp = s->specials; sp != nullptr; sp = sp->next) {
       if (sp->kind != _KindSpecialFinalizer) continue;

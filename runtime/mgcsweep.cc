@@ -104,7 +104,6 @@ void sweepSpecials(mspan* s) {
   }
   *tail = nullptr;
   s->specials = kept;
-  s->hasSpecials = kept != nullptr;
 }
 
 [[noreturn]] void reportZombies(mspan* s) {

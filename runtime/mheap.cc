@@ -105,7 +105,6 @@ void initSpan(mspan* s, spanClass spc) {
   s->gcmarkBits = newMarkBits(s->nelems);
   s->allocBits = newAllocBits(s->nelems);
   s->specials = nullptr;
-  s->hasSpecials = false;
   // The caller runs on the system stack, so the world does not stop and sweepgen stays.
   s->sweepgen.Store(mheap_.sweepgen.Load());
   setSpans(s);

@@ -90,10 +90,10 @@ struct mspan {
   uintptr elemsize;  // bytes
   uintptr limit;  // end of the last object
   mutex speciallock;
-  special* specials;  // by offset; protected by speciallock, or the sweeper's when nobody else can
-  // There are some. Written with specials; the marker looks before it locks: what a finalizer that it
-  // misses refers to was marked by setfinalizer.
-  atomic::Racy<bool> hasSpecials;
+  // By offset. Changed under speciallock, or by the sweeper when nobody else can; the marker looks
+  // whether there are any before it locks: what a finalizer that it misses refers to was marked by
+  // setfinalizer.
+  atomic::Racy<special*> specials;
 
   uintptr base() const { return startAddr; }
   GORT_INLINE uintptr objIndex(uintptr p) const {

@@ -154,14 +154,6 @@ void parsedebugvars() {
   traceback_env = traceback_cache.Load();
 }
 
-std::int32_t readGOGC() {
-  const char* p = gogetenv("GOGC");
-  if (p == nullptr) return 100;
-  if (equal(p, findnull(p), "off")) return -1;
-  auto [n, ok] = atoi(p);
-  return ok && n == static_cast<std::int32_t>(n) ? static_cast<std::int32_t>(n) : 100;
-}
-
 namespace debug {
 void SetTraceback(const char* level) { setTraceback(level); }
 }  // namespace debug
