@@ -13,6 +13,7 @@
 //    stopped world).
 #include "mgc.h"
 
+#include "goruntime.h"
 #include "heapcheck.h"
 #include "malloc.h"
 #include "mbarrier.h"

@@ -43,7 +43,6 @@ void gcinit();
 // Starts the background sweeper and scavenger, which may allocate and so need main to run; enables
 // collections.
 void gcenable();
-void GC();
 // Waits until the mark phase of cycle n is over.
 void gcWaitOnMark(std::uint32_t n);
 

@@ -57,7 +57,8 @@ void gcControllerState::startCycle(std::int64_t start, int procs, gcTriggerKind 
   triggered.Store(heapLive.Load());
 
   double total = static_cast<double>(procs) * gcBackgroundUtilization;
-  auto dedicated = static_cast<std::int64_t>(total + 0.5);
+  std::int64_t dedicated = (procs * 25 + 50) / 100;  // of total, rounded
+  static_assert(gcBackgroundUtilization == 0.25);
   double error = static_cast<double>(dedicated) / total - 1;
   constexpr double maxUtilError = 0.3;
   if (error < -maxUtilError || error > maxUtilError) {
