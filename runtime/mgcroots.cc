@@ -131,7 +131,8 @@ void markrootTimers(gcWork* gcw) {
 
 void gcMarkRootPrepare() {
   assertWorldStopped();
-  work.nSpanRoots = static_cast<std::uint32_t>((work.nspan + spansPerSpanRoot - 1) / spansPerSpanRoot);
+  work.nSpanRoots =
+      static_cast<std::uint32_t>((work.nspan + spansPerSpanRoot - 1) / spansPerSpanRoot);
   // Goroutines that are made from here on need no scan (see the invariants).
   auto [ptr, length] = atomicAllG();
   work.stackRoots = ptr;
@@ -257,16 +258,16 @@ std::int64_t scanstack(g* gp, gcWork* gcw) {
     case _Gdead:
       return 0;
     case _Grunning:
-      print("runtime: gp=", static_cast<void*>(gp), ", goid=", gp->goid, ", gp->atomicstatus=", status,
-            "\n");
+      print("runtime: gp=", static_cast<void*>(gp), ", goid=", gp->goid,
+            ", gp->atomicstatus=", status, "\n");
       throw_("scanstack: goroutine not stopped");
     case _Grunnable:
     case _Gsyscall:
     case _Gwaiting:
       break;
     default:
-      print("runtime: gp=", static_cast<void*>(gp), ", goid=", gp->goid, ", gp->atomicstatus=", status,
-            "\n");
+      print("runtime: gp=", static_cast<void*>(gp), ", goid=", gp->goid,
+            ", gp->atomicstatus=", status, "\n");
       throw_("mark - bad status");
   }
   if (gp == getg()) throw_("can't scan our own stack");

@@ -76,8 +76,7 @@ GORT_UNSEEN uintptr raceDataEnd(uintptr lo, uintptr hi) {
   auto* header = reinterpret_cast<const Elf64_Ehdr*>(image);
   auto* sections = reinterpret_cast<const Elf64_Shdr*>(image + header->e_shoff);
   // Where the image was loaded: the address of this header in memory.
-  uintptr base =
-      header->e_type == ET_DYN ? reinterpret_cast<uintptr>(__executable_start) : 0;
+  uintptr base = header->e_type == ET_DYN ? reinterpret_cast<uintptr>(__executable_start) : 0;
   auto sanitizers = [](const char* name) {
     while (*name == '_') name++;
     if (name[0] == 'Z') name++;

@@ -75,8 +75,8 @@ TEST_CASE("soak") {
   int rounds = 0;
   do {
     seed = static_cast<std::uint32_t>(random());
-    std::string debug =
-        "gccheckmark=" + pick(&random, {"0", "1", "1"}) + ",clobberfree=" + pick(&random, {"0", "1"});
+    std::string debug = "gccheckmark=" + pick(&random, {"0", "1", "1"}) +
+                        ",clobberfree=" + pick(&random, {"0", "1"});
     debug += ",gcevery=" + pick(&random, {"0", "20", "100", "1000"});
     debug += ",stackmoveall=" + pick(&random, {"0", "0", "1"});
     debug += ",stackpoison=" + pick(&random, {"0", "1"});
