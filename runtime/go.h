@@ -16,4 +16,5 @@
 #include "goslice.h"
 #include "print.h"
 #include "sync.h"
+#include "sync_atomic.h"
 #include "time.h"

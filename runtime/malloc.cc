@@ -167,6 +167,7 @@ void* persistentalloc(uintptr size, uintptr align) {
 void* mallocgc(uintptr size, const _type* typ, bool needzero) {
   POINT(mallocgc_begin);
   if (size == 0) return &zerobase;
+  if (GORT_UNLIKELY(getg() == nullptr)) throw_("mallocgc on a thread that is not the runtime's");
   // While marking, whoever allocates has to help.
   g* assistG = nullptr;
   if (GORT_UNLIKELY(gcBlackenEnabled.LoadRelaxed() != 0)) assistG = deductAssistCredit(size);

@@ -9,20 +9,30 @@
 #include "mbarrier.h"
 #include "mbitmap.h"
 #include "mgc.h"
+#include "panic_throw.h"
 #include "proc.h"
 
 namespace gort::runtime {
 
 namespace {
 
-// Room for n pointers in the buffer of the P that runs us. Null when there is nobody to mark for:
-// the process is dying, or this thread has no P (a host thread: nothing of its own is a root).
+[[noreturn]] GORT_NOINLINE void noP() {
+  throw_(
+      "write barrier without a P: a system call or cgocall changes pointers to collected memory");
+}
+
+// Room for n pointers in the buffer of the P that runs us. Null on a thread that the runtime does not
+// know, nothing of which is a root, and while the process dies.
 GORT_INLINE uintptr* wbBufGet(uintptr n) {
   g* gp = getg();
   if (gp == nullptr) return nullptr;
   m* mp = gp->m;
   p* pp = mp->p;
-  if (pp == nullptr) return nullptr;
+  if (GORT_UNLIKELY(pp == nullptr)) {
+    // Marking may end, or begin, at any moment while we have no P.
+    if (mp->curg != nullptr && mp->dying == 0) noP();
+    return nullptr;
+  }
   if (GORT_UNLIKELY(pp->wbBuf.next + n > wbBufEntries)) {
     if (mp->dying > 0) {
       pp->wbBuf.discard();

@@ -22,7 +22,6 @@
 
 namespace gort::sync {
 
-namespace atomic = runtime::atomic;
 
 // ---- Mutex ----
 
@@ -60,8 +59,8 @@ class Mutex {
   void lockSlow();
   void unlockSlow(std::int32_t nw);
 
-  atomic::Int32 state_;
-  atomic::Uint32 sema_;
+  runtime::atomic::Int32 state_;
+  runtime::atomic::Uint32 sema_;
 };
 
 // Anything with Lock and Unlock, by reference.
@@ -122,11 +121,11 @@ class RWMutex {
   }
 
   Mutex w_;  // held by the writer, the waiting one too
-  atomic::Uint32 writerSem_;  // the writer waits here for the readers it found
-  atomic::Uint32 readerSem_;  // readers wait here for the writer
+  runtime::atomic::Uint32 writerSem_;  // the writer waits here for the readers it found
+  runtime::atomic::Uint32 readerSem_;  // readers wait here for the writer
   // Readers, active and waiting; less rwmutexMaxReaders while there is a writer.
-  atomic::Int32 readerCount_;
-  atomic::Int32 readerWait_;  // readers that the writer still waits for
+  runtime::atomic::Int32 readerCount_;
+  runtime::atomic::Int32 readerWait_;  // readers that the writer still waits for
 };
 
 // ---- WaitGroup ----
@@ -145,8 +144,8 @@ class WaitGroup {
   void Wait();
 
  private:
-  atomic::Uint64 state_;  // counter << 32 | waiters
-  atomic::Uint32 sema_;
+  runtime::atomic::Uint64 state_;  // counter << 32 | waiters
+  runtime::atomic::Uint32 sema_;
 };
 
 // ---- Once ----
@@ -174,7 +173,7 @@ class Once {
   void doSlow(void (*f)(void*), void* arg);
 
   // Set after f returned, not before: whoever sees it may rely on what f did.
-  atomic::Uint32 done_;
+  runtime::atomic::Uint32 done_;
   Mutex m_;
 };
 
@@ -203,7 +202,7 @@ class Cond {
 
   runtime::notifyList notify_;
   // The address of this object once it has been used: finds out copies of its bytes.
-  atomic::Uintptr checker_;
+  runtime::atomic::Uintptr checker_;
 };
 
 // A Cond in memory of its own.

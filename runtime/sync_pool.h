@@ -29,7 +29,7 @@ namespace gort::sync {
 struct alignas(128) poolLocal {
   // Atomic for the order that it carries: Put(x) comes before the Get that returns x, also when the
   // P has gone to another M in between.
-  atomic::Pointer<void> private_;
+  runtime::atomic::Pointer<void> private_;
   poolChain shared;
 };
 
@@ -57,10 +57,10 @@ class poolBase {
   void link(poolBase** list);
   void unlink();
 
-  atomic::Pointer<poolLocal> local_;
-  atomic::Uint64 localSize_;
-  atomic::Pointer<poolLocal> victim_;
-  atomic::Uint64 victimSize_;
+  runtime::atomic::Pointer<poolLocal> local_;
+  runtime::atomic::Uint64 localSize_;
+  runtime::atomic::Pointer<poolLocal> victim_;
+  runtime::atomic::Uint64 victimSize_;
   // The list that the pool is on, allPools or oldPools, null for none, and its neighbours there.
   poolBase** list_ = nullptr;
   poolBase* next_ = nullptr;

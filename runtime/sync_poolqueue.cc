@@ -23,8 +23,8 @@ poolChainElt* newElt(std::uint32_t size) {
   poolChainElt* e = runtime::new_<poolChainElt>();
   e->q.size = size;
   // Newer than e: needs no barrier.
-  e->q.vals = static_cast<atomic::Pointer<void>*>(runtime::mallocgc(
-      size * sizeof(atomic::Pointer<void>), runtime::typeOf<atomic::Pointer<void>>()));
+  e->q.vals = static_cast<runtime::atomic::Pointer<void>*>(runtime::mallocgc(
+      size * sizeof(runtime::atomic::Pointer<void>), runtime::typeOf<runtime::atomic::Pointer<void>>()));
   return e;
 }
 
@@ -34,7 +34,7 @@ bool poolDequeue::pushHead(void* val) {
   std::uint64_t ht = headTail.Load();
   std::uint32_t head = headOf(ht);
   if (tailOf(ht) + size == head) return false;
-  atomic::Pointer<void>& slot = vals[head & (size - 1)];
+  runtime::atomic::Pointer<void>& slot = vals[head & (size - 1)];
   // A consumer has moved tail past the slot, but has not taken its element yet.
   if (slot.LoadAcq() != nullptr) return false;
   slot.StoreRelaxed(val);
@@ -51,7 +51,7 @@ void* poolDequeue::popHead() {
     head--;
     if (!headTail.CompareAndSwap(ht, pack(head, tailOf(ht)))) continue;
     // No consumer can come here any more, and the next to look is this producer.
-    atomic::Pointer<void>& slot = vals[head & (size - 1)];
+    runtime::atomic::Pointer<void>& slot = vals[head & (size - 1)];
     void* val = slot.LoadRelaxed();
     slot.StoreRelaxed(nullptr);
     return val;
@@ -64,7 +64,7 @@ void* poolDequeue::popTail() {
     std::uint32_t tail = tailOf(ht);
     if (tail == headOf(ht)) return nullptr;
     if (!headTail.CompareAndSwap(ht, pack(headOf(ht), tail + 1))) continue;
-    atomic::Pointer<void>& slot = vals[tail & (size - 1)];
+    runtime::atomic::Pointer<void>& slot = vals[tail & (size - 1)];
     void* val = slot.LoadRelaxed();
     // From here on the slot is the producer's.
     slot.StoreRel(nullptr);

@@ -8,7 +8,6 @@
 
 namespace gort::sync {
 
-namespace atomic = runtime::atomic;
 
 // A ring of fixed size.
 //
@@ -19,9 +18,9 @@ namespace atomic = runtime::atomic;
 //    leaves the range. A consumer owns it until it stores null there; the producer puts nothing in
 //    a slot that is not null.
 struct poolDequeue {
-  atomic::Uint64 headTail;
+  runtime::atomic::Uint64 headTail;
   std::uint32_t size = 0;  // a power of 2; constant
-  atomic::Pointer<void>* vals = nullptr;  // constant; indexed modulo size
+  runtime::atomic::Pointer<void>* vals = nullptr;  // constant; indexed modulo size
 
   // False if the ring is full. Producer only.
   bool pushHead(void* val);
@@ -34,16 +33,16 @@ struct poolDequeue {
 struct poolChainElt {
   poolDequeue q;
   // Towards the head. Written by the producer, once.
-  atomic::Pointer<poolChainElt> next;
+  runtime::atomic::Pointer<poolChainElt> next;
   // Towards the tail. Cleared by the consumer that drops the ring behind; read by the producer.
-  atomic::Pointer<poolChainElt> prev;
+  runtime::atomic::Pointer<poolChainElt> prev;
 };
 
 // A queue of any size: a list of rings, each twice as large as the one before. The producer fills
 // the newest; consumers empty the oldest and drop it.
 struct poolChain {
   poolChainElt* head = nullptr;  // producer only
-  atomic::Pointer<poolChainElt> tail;  // written by the producer once, then by consumers
+  runtime::atomic::Pointer<poolChainElt> tail;  // written by the producer once, then by consumers
 
   void pushHead(void* val);  // producer only
   void* popHead();  // producer only

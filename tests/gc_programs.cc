@@ -356,6 +356,43 @@ void inFlight() {
   for (int i = 0; i < 2 + 2 * kSteps; i++) done.recv();
 }
 
+// ---- a stack without locks ----
+
+struct Shared {
+  sync::atomic::Pointer<Node> top;
+};
+
+void atomicPointers() {
+  constexpr int kWorkers = 4, kSteps = 100 / kLess;
+  Shared* s = make<Shared>();
+  auto done = make_chan<int>();
+  for (int w = 0; w < kWorkers; w++)
+    go([=] {
+      int balance = 0;
+      for (int i = 0; i < kSteps; i++) {
+        Node* n = newNode(i);
+        for (;;) {
+          Node* top = s->top.Load();
+          n->next = top;
+          if (s->top.CompareAndSwap(top, n)) break;
+        }
+        n = nullptr;
+        balance++;
+        if (i % 3 == 0) runtime::Gosched();
+        // The whole stack at once: no node is taken twice, whatever comes in between.
+        for (Node* x = s->top.Swap(nullptr); x != nullptr; x = x->next) {
+          checkNode(x);
+          balance--;
+        }
+      }
+      done.send(balance);
+    });
+  int sum = 0;
+  for (int w = 0; w < kWorkers; w++) sum += done.recv();
+  for (Node* x = s->top.Load(); x != nullptr; x = x->next) sum--;
+  CHECK_GO(sum == 0);
+}
+
 // ---- deep stacks that come and go ----
 
 [[gnu::noinline]] std::int64_t recurse(int depth, Node* n) {
@@ -428,6 +465,7 @@ const GcProgram kGcPrograms[] = {
     {"all sizes", allSizes},
     {"tables", tables},
     {"in flight", inFlight},
+    {"atomic pointers", atomicPointers},
     {"deep stacks", deepStacks},
     {"globals", globals},
     {nullptr, nullptr},
