@@ -11,7 +11,8 @@ namespace gort::chaos {
 
 namespace {
 
-const std::vector<std::string> kActions = {"off", "throw", "delay", "yield", "print", "hold"};
+const std::vector<std::string> kActions = {"off",   "throw", "delay", "yield",
+                                           "print", "hold",  "await", "movestack"};
 const std::vector<std::string> kConditions = {"holding", "after", "visit"};
 
 // Recursive descent without backtracking. The first error is kept, and everything after it gives up
@@ -223,8 +224,10 @@ class Parser {
 
   Action ReadAction(std::string_view name, std::size_t start) {
     Action action;
-    if (name == "off" || name == "yield") {
-      action.kind = name == "off" ? Action::kOff : Action::kYield;
+    if (name == "off" || name == "yield" || name == "movestack") {
+      action.kind = name == "off"     ? Action::kOff
+                    : name == "yield" ? Action::kYield
+                                      : Action::kMoveStack;
       return action;
     }
     if (name == "throw" || name == "print") {
@@ -236,15 +239,16 @@ class Parser {
       Expect("(");
       action.number = ExpectNumber("microseconds, from 1 to 60000000", 1);
       if (action.number > 60000000) Fail("a delay is at most 60000000 microseconds");
-    } else if (name == "hold") {
-      action.kind = Action::kHold;
+    } else if (name == "hold" || name == "await") {
+      action.kind = name == "hold" ? Action::kHold : Action::kAwait;
       Expect("(");
       action.point = ExpectPoint();
     } else {
       std::vector<std::string> known = kActions;
       known.insert(known.end(), kConditions.begin(), kConditions.end());
       FailAt(start, name.empty()
-                        ? "expected an action (off, throw, delay, yield, print, hold)"
+                        ? "expected an action (off, throw, delay, yield, print, hold, await, "
+                          "movestack)"
                         : "unknown action \"" + std::string(name) + "\"" + DidYouMean(name, known));
       return action;
     }

@@ -7,7 +7,7 @@
 //   term   = { cond ":" } [ P "%" ] [ N "*" ] action
 //   cond   = "holding(" lock ")" | "after(" point ")" | "visit(" N ")"
 //   action = "off" | "yield" | "throw(" text ")" | "print(" text ")"
-//          | "delay(" microseconds ")" | "hold(" point ")"
+//          | "delay(" microseconds ")" | "hold(" point ")" | "await(" point ")" | "movestack"
 //
 // Blanks between the parts mean nothing. In a text, \) and \\ stand for ) and \.
 //
@@ -47,7 +47,9 @@ struct Action {
     kDelay,  // sleep for number microseconds
     kYield,  // sched_yield
     kPrint,  // a line on standard error
-    kHold,  // wait until another thread has come to `point`
+    kHold,  // wait until another thread has come to `point`, at any time since the start
+    kAwait,  // wait until another thread comes to `point` after this one came here
+    kMoveStack,  // the goroutine's stack is moved by the next function that it enters
   };
   Kind kind = kOff;
   std::string text;
