@@ -9,13 +9,13 @@
 namespace gort::runtime {
 
 std::string_view copystring(const char* p, uintptr n) {
-  char* s = static_cast<char*>(mallocgc(n + 1));
+  char* s = static_cast<char*>(mallocgc(n + 1, nullptr));
   memmove(s, p, n);
   return {s, n};
 }
 
 std::string_view concatstrings(std::string_view a, std::string_view b) {
-  char* s = static_cast<char*>(mallocgc(a.size() + b.size() + 1));
+  char* s = static_cast<char*>(mallocgc(a.size() + b.size() + 1, nullptr));
   memmove(s, a.data(), a.size());
   memmove(s + a.size(), b.data(), b.size());
   return {s, a.size() + b.size()};

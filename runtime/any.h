@@ -1,9 +1,10 @@
 // any: a value of any copyable type, as Go's interface{}. What panic takes and recover returns.
 //
 // Invariants:
-//  - Two words, copied as bits: a description of the type, and the value itself (numbers, enums,
+//  - Two words: a description of the type, and the value itself (numbers, enums,
 //    pointers) or the address of a copy in collected memory (everything else). The copy is never
 //    written, so all copies of an any share it. It is not destroyed: nobody knows the last copy.
+//  - The data word carries the write barrier, as a ptr does, whatever it holds.
 //  - All text types (const char*, std::string, std::string_view, a class whose gortKind is
 //    kindString) become a std::string_view of a copy in collected memory: Go has one string type.
 //  - A nil any has no type. It is what any{} and any(nullptr) are.
@@ -17,6 +18,7 @@
 #include <type_traits>
 
 #include "malloc.h"
+#include "mbarrier.h"
 #include "sys.h"
 #include "type.h"
 
@@ -125,9 +127,19 @@ inline constexpr anytype anytypeof = makeanytype<T>();
 
 namespace gort {
 
-class any {
+class [[clang::trivial_abi]] any {
  public:
   constexpr any() = default;
+  GORT_INLINE any(const any& o) : type_(o.type_), data_(o.data_) {
+    runtime::gcWriteBarrierInit(data_);
+  }
+  GORT_INLINE any& operator=(const any& o) {  // NOLINT(bugprone-unhandled-self-assignment)
+    runtime::gcWriteBarrier(&data_, o.data_);
+    type_ = o.type_;
+    data_ = o.data_;
+    return *this;
+  }
+  ~any() = default;
   constexpr any(std::nullptr_t) {}  // NOLINT(google-explicit-constructor): Go's nil
 
   template <class V>
@@ -177,8 +189,12 @@ class any {
       __builtin_memcpy_inline(&data_, &x, sizeof x);
     } else {
       static_assert(std::is_copy_constructible_v<T>, "any holds copies");
-      data_ = ::new (runtime::mallocgc(sizeof(T))) T(static_cast<V&&>(v));
+      const T* p =
+          ::new (runtime::mallocgc(sizeof(T), runtime::typeOf<T>())) T(static_cast<V&&>(v));
+      runtime::publish(p);
+      data_ = const_cast<void*>(static_cast<const void*>(p));
     }
+    runtime::gcWriteBarrierInit(data_);
   }
   void set(std::string_view s) { set<std::string_view>(s); }
   static bool equal(const any& a, const any& b);
@@ -186,7 +202,7 @@ class any {
   const runtime::anytype* type_ = nullptr;
   void* data_ = nullptr;
 };
-static_assert(sizeof(any) == 2 * runtime::sys::PtrSize && std::is_trivially_copyable_v<any>);
+static_assert(sizeof(any) == 2 * runtime::sys::PtrSize && runtime::bitwise<any>);
 
 }  // namespace gort
 

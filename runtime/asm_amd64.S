@@ -17,6 +17,7 @@
 #define g_sched_pc 56
 #define g_sched_bp 64
 #define g_morestackframe 72
+#define g_syscallregs 80
 #define m_g0 0
 #define m_gsignal 8
 #define m_curg 16
@@ -161,6 +162,25 @@ FUNC(gort_systemstack)
     movq %rsi, %rdi
     jmp *%rdx
 ENDFUNC(gort_systemstack)
+
+// void entersyscall(), void entersyscallblock(): keep the registers that the C++ code may have
+// pointers in where a stack scan finds them.
+.macro SAVE_SYSCALL_REGS
+    movq tls_g, %rax
+    movq %rbx, g_syscallregs(%rax)
+    movq %r12, g_syscallregs+8(%rax)
+    movq %r13, g_syscallregs+16(%rax)
+    movq %r14, g_syscallregs+24(%rax)
+    movq %r15, g_syscallregs+32(%rax)
+.endm
+FUNC(gort_entersyscall)
+    SAVE_SYSCALL_REGS
+    jmp gort_entersyscall1
+ENDFUNC(gort_entersyscall)
+FUNC(gort_entersyscallblock)
+    SAVE_SYSCALL_REGS
+    jmp gort_entersyscallblock1
+ENDFUNC(gort_entersyscallblock)
 
 // void gort_startg0(void (*fn)()): records this place as the base of the g0 stack that is current,
 // and calls fn. gort_g0return, from anywhere deeper on this stack, makes this call return.

@@ -4,8 +4,11 @@
 // the 2 KiB stack that a goroutine starts with. What is rare stands in functions of its own.
 #include "chan.h"
 
-#include "malloc.h"
 #include "error.h"
+#include "goslice.h"
+#include "malloc.h"
+#include "mbarrier.h"
+#include "mbitmap.h"
 
 namespace gort::runtime {
 
@@ -14,7 +17,30 @@ namespace {
 // Alignment of the buffer behind the hchan. Go needs 8; C++ has types with 16.
 constexpr uintptr maxAlign = sys::StackAlign;
 constexpr uintptr hchanSize = alignUp(sizeof(hchan), maxAlign);
-constexpr uintptr maxAlloc = uintptr(1) << 48;
+
+// An hchan whose buffer is a block of its own: buf is the only pointer that the collector follows.
+static_assert(offsetof(hchan, buf) == 2 * sys::PtrSize);
+constexpr std::uint8_t hchanMask = 1 << 2;
+constexpr stringStruct hchanName{"hchan", 5};
+constexpr _type hchanType{.size = hchanSize,
+                          .ptrdata = offsetof(hchan, buf) + sys::PtrSize,
+                          .hash = 0,
+                          .tflag = 0,
+                          .align = sys::PtrSize,
+                          .fieldAlign = sys::PtrSize,
+                          .kind = kindStruct,
+                          .equal = nullptr,
+                          .gcdata = &hchanMask,
+                          .str = &hchanName,
+                          .uncommontype = nullptr,
+                          .ptrToThis = nullptr};
+
+elemMove elemMoveOf(const _type* elem) {
+  if (typeops(elem) != nullptr) return elemMoveSlow;
+  if (elem->size == 4) return elemMove4;
+  if (elem->size != 8) return elemMoveSlow;
+  return elem->ptrdata == 0 ? elemMove8 : elemMovePtr;
+}
 
 [[noreturn]] GORT_NOINLINE void blockForever(waitReason reason) {
   gopark(nullptr, nullptr, reason, traceBlockForever, 3);
@@ -96,18 +122,20 @@ hchan* makechan(const chantype* t, std::int64_t size) {
   hchan* c;
   if (mem == 0) {
     // No queue, or elements without size. chanbuf still needs an address; nothing is stored there.
-    c = new (mallocgc(hchanSize)) hchan();
+    c = new (mallocgc(hchanSize, nullptr)) hchan();
     c->buf = &c->buf;
   } else if (elem->ptrdata == 0) {
     // Nothing that the collector would have to look at behind buf: one block does for both.
-    void* p = mallocgc(hchanSize + mem);
+    void* p = mallocgc(hchanSize + mem, nullptr);
     c = new (p) hchan();
     c->buf = add(p, hchanSize);
   } else {
-    c = new (mallocgc(hchanSize)) hchan();
-    c->buf = mallocgc(mem);
+    checkmap(elem);
+    c = new (mallocgc(hchanSize, &hchanType)) hchan();
+    c->buf = mallocgc(mem, elem);  // newer than c: needs no barrier
   }
   c->elemsize = static_cast<std::uint16_t>(elem->size);
+  c->move = elemMoveOf(elem);
   c->elemtype = elem;
   c->ops = typeops(elem);
   c->dataqsiz = static_cast<std::uint64_t>(size);
@@ -262,23 +290,30 @@ void closechan(hchan* c) {
 
 GORT_NOINLINE void panicSendOnClosed() { panicPlainError("send on closed channel"); }
 
+// Between the barrier and the move there is no safe point: m.locks keeps the goroutine running, and
+// both calls may at most grow its stack.
 GORT_NOINLINE void typedmemmoveSlow(const hchan* c, void* dst, void* src) {
+  if (c->elemsize == 0) return;
+  const _type* t = c->elemtype;
+  m* mp = acquirem();
+  if (t->ptrdata != 0 && writeBarrier.enabled)
+    typeBitsBulkBarrier(t, reinterpret_cast<uintptr>(dst), reinterpret_cast<uintptr>(src), t->size);
   if (c->ops != nullptr) {
     c->ops->move(dst, src);
-  } else if (c->elemsize != 0) {
+  } else {
     raceReadRange(src, c->elemsize);
     raceWriteRange(dst, c->elemsize);
     memmove(dst, src, c->elemsize);
   }
+  releasem(mp);
 }
 
 GORT_NOINLINE void typedmemclrSlow(const hchan* c, void* p) {
-  if (c->ops != nullptr) {
-    c->ops->destroy(p);
-  } else if (c->elemsize != 0) {
-    raceWriteRange(p, c->elemsize);
-    memclrNoHeapPointers(p, c->elemsize);
-  }
+  if (c->elemsize == 0) return;
+  if (c->ops != nullptr) c->ops->destroy(p);
+  if (c->ops != nullptr && c->elemtype->ptrdata == 0) return;
+  raceWriteRange(p, c->elemsize);
+  typedmemclr(c->elemtype, p);
 }
 
 }  // namespace gort::runtime

@@ -6,7 +6,9 @@
 //  - Buffered: c.qcount > 0 implies that c.recvq is empty; c.qcount < c.dataqsiz implies that
 //    c.sendq is empty.
 //  - A slot of the buffer holds a value exactly when it is one of the qcount slots from recvx on;
-//    the others are raw memory (zero for bitwise types).
+//    the others are raw memory (zero for bitwise types and for all that may hold pointers).
+//  - The collector knows the buffer and the values in it. It does not look at sudogs: who waits on a
+//    channel is kept by its own stack, and the sudogs by their goroutines.
 //  - closed goes from 0 to 1, once.
 //  - Of a select's sudogs, the one whose dequeuer changed g.selectDone from 0 to 1 wins; the others
 //    stay queued until the select itself takes them off, under the channels' locks.
@@ -28,6 +30,7 @@
 // The block profile is not kept: sudog.releasetime stays 0.
 #pragma once
 
+#include "mbarrier.h"
 #include "proc.h"
 #include "tsan.h"
 #include "type.h"
@@ -47,6 +50,14 @@ struct waitq {
   void dequeueSudoG(sudog* sgp);
 };
 
+// How an element's bytes are moved and cleared.
+enum elemMove : std::uint8_t {
+  elemMoveSlow,  // by a call: any size, with pointers or without, or with elemops
+  elemMove4,  // 4 bytes
+  elemMove8,  // 8 bytes without a pointer
+  elemMovePtr,  // one pointer
+};
+
 struct hchan {
   // Values in the queue. Written under lock with release, so that a lock-free reader who acquires
   // it sees what came before in program and lock order (closed in particular).
@@ -54,6 +65,7 @@ struct hchan {
   std::uint64_t dataqsiz;  // slots of the circular queue; constant
   void* buf;  // dataqsiz slots; constant
   std::uint16_t elemsize;  // constant
+  elemMove move;  // constant
   // Written once, under lock, with release: who acquires a 1 without the lock sees what the closer
   // wrote before close, and every value that was ever queued.
   atomic::Uint32 closed;
@@ -137,26 +149,36 @@ inline sudog* waitq::dequeue() {
   }
 }
 
-// The value's way, for sizes that need a call.
+// The value's way, for what needs a call. The write barrier is told of every pointer that is written
+// and of every one that is overwritten, because either end may be in the heap or in the stack of
+// another goroutine; raw memory at the destination costs it a look at old words, and nothing else.
 void typedmemmoveSlow(const hchan* c, void* dst, void* src);
 void typedmemclrSlow(const hchan* c, void* p);
 
 // Constructs *dst, raw memory, from *src.
 GORT_INLINE void typedmemmove(const hchan* c, void* dst, void* src) {
-  if (GORT_LIKELY(c->elemsize == 8 && c->ops == nullptr))
+  if (GORT_LIKELY(c->move == elemMove8)) {
     __builtin_memcpy_inline(dst, src, 8);
-  else if (c->elemsize == 4 && c->ops == nullptr)
+  } else if (c->move == elemMovePtr) {
+    gcWriteBarrier(dst, *static_cast<void**>(src));
+    __builtin_memcpy_inline(dst, src, 8);
+  } else if (c->move == elemMove4) {
     __builtin_memcpy_inline(dst, src, 4);
-  else
+  } else {
     typedmemmoveSlow(c, dst, src);
+  }
 }
 
 // Ends the value in p, a slot of the buffer. Zero for the sake of the collector.
 GORT_INLINE void typedmemclr(const hchan* c, void* p) {
-  if (GORT_LIKELY(c->elemsize == 8 && c->ops == nullptr))
+  if (GORT_LIKELY(c->move == elemMove8)) {
     __builtin_memset_inline(p, 0, 8);
-  else
+  } else if (c->move == elemMovePtr) {
+    gcWriteBarrier(p, nullptr);
+    __builtin_memset_inline(p, 0, 8);
+  } else {
     typedmemclrSlow(c, p);
+  }
 }
 
 // What a receiver gets from a closed channel; see the top of the file.

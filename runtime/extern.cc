@@ -110,7 +110,7 @@ namespace debug {
 
 GORT_NOINLINE std::string_view Stack() {
   for (uintptr size = 1024;; size *= 2) {
-    char* buf = static_cast<char*>(mallocgc(size));
+    char* buf = static_cast<char*>(mallocgc(size, nullptr));
     auto n = static_cast<uintptr>(runtime::Stack({buf, size}, false));
     if (n < size) return {buf, n};
   }

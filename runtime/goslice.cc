@@ -2,6 +2,7 @@
 #include "goslice.h"
 
 #include "malloc.h"
+#include "panic_throw.h"
 #include "stubs.h"
 #include "tsan.h"
 
@@ -14,20 +15,30 @@ namespace gort::runtime {
 
 namespace {
 
-constexpr uintptr maxAlloc = uintptr(1) << 48;
-
 // Whether n elements cannot be allocated.
 bool outOfRange(uintptr size, std::int64_t n) {
   uintptr mem;
   return n < 0 || __builtin_mul_overflow(size, static_cast<uintptr>(n), &mem) || mem > maxAlloc;
 }
 
-// The bytes that an allocation of n really gets.
-uintptr roundupsize(uintptr n) { return alignUp(n, n <= 8 ? 8 : 16); }
+[[noreturn]] GORT_NOINLINE void nomap(const _type* typ) {
+  std::string_view name = typ->str == nullptr
+                              ? std::string_view("?")
+                              : std::string_view(typ->str->str, static_cast<uintptr>(typ->str->len));
+  print("runtime: make of type ", name, ", which has no pointer map\n");
+  throw_("make of a type without a pointer map");
+}
 
 }  // namespace
 
-void* newobject(const _type* typ) { return mallocgc(typ->size); }
+void checkmap(const _type* typ) {
+  if (GORT_UNLIKELY(typ->ptrdata != 0 && typ->gcdata == nullptr)) nomap(typ);
+}
+
+void* newobject(const _type* typ) {
+  checkmap(typ);
+  return mallocgc(typ->size, typ);
+}
 
 void* newarray(const _type* typ, std::int64_t n) { return makeslice(typ, n, n); }
 
@@ -37,7 +48,8 @@ void* makeslice(const _type* et, std::int64_t len, std::int64_t cap) {
     if (outOfRange(et->size, len)) panicErrorString("makeslice: len out of range");
     panicErrorString("makeslice: cap out of range");
   }
-  return mallocgc(et->size * static_cast<uintptr>(cap));
+  checkmap(et);
+  return mallocgc(et->size * static_cast<uintptr>(cap), et);
 }
 
 std::int64_t nextslicecap(std::int64_t newlen, std::int64_t oldcap, uintptr elemsize) {
@@ -66,7 +78,7 @@ const char* rawstring(const char* p, std::int64_t n) {
 }
 
 char* newstring(std::int64_t n) {
-  return static_cast<char*>(mallocgc(static_cast<uintptr>(n), false));
+  return static_cast<char*>(mallocgc(static_cast<uintptr>(n), nullptr, false));
 }
 
 }  // namespace gort::runtime

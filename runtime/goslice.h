@@ -4,9 +4,13 @@
 // Invariants:
 //  - What these types point to is allocated by mallocgc, or is constant data of the program. It has
 //    no owner and is never destroyed: destructors of elements and of made objects do not run.
-//  - Every pointer to collected memory that stands in collected memory is a ptr<T>; slice, string
-//    and chan are made of it. Its assignment is the one place where the write barrier goes. Copying
-//    it into a new object is a plain copy: objects under construction are the allocator's business.
+//  - Every pointer to collected memory that stands in collected memory is a ptr<T>; slice, string,
+//    chan and any are made of it. It carries the write barrier: assignment tells the collector of
+//    the old pointer and of the new one, construction of the new one. (An object made while the
+//    collector marks is black, its creator's stack may not have been scanned yet, and the compiler
+//    may keep the only copy of the pointer in the new object.)
+//  - Plain pointers in an object that make, append or any have just filled are told to the
+//    collector once, by publish. A plain pointer that is stored there later is not seen.
 //  - All cap elements of a slice's array are constructed, those behind len too, so that append
 //    assigns whoever else shares the array.
 //  - A string's bytes never change.
@@ -19,16 +23,21 @@
 #include <string_view>
 
 #include "error.h"
+#include "mbarrier.h"
 #include "print.h"
 #include "type.h"
 
 namespace gort::runtime {
 
 // Zeroed memory for one object, for n objects, for a slice's array. newarray and makeslice panic
-// with «makeslice: len out of range» or «makeslice: cap out of range».
+// with «makeslice: len out of range» or «makeslice: cap out of range». A descriptor that claims
+// pointers and has no map is a fatal error: «runtime: make of type T, which has no pointer map».
 void* newobject(const _type* typ);
 void* newarray(const _type* typ, std::int64_t n);
 void* makeslice(const _type* et, std::int64_t len, std::int64_t cap);
+
+// Throws if typ claims pointers and does not say where.
+void checkmap(const _type* typ);
 
 // The capacity that append gives an array of oldcap elements that has to hold newlen. Panics with
 // «growslice: len out of range».
@@ -39,10 +48,6 @@ std::int64_t nextslicecap(std::int64_t newlen, std::int64_t oldcap, uintptr elem
 const char* rawstring(const char* p, std::int64_t n);
 // Memory for n bytes of a new string.
 char* newstring(std::int64_t n);
-
-// Before every store of a pointer to collected memory into what may be collected memory: slot is
-// where, val what. Nothing to do while there is no collector.
-GORT_INLINE void gcWriteBarrier(void* /*slot*/, const void* /*val*/) {}
 
 // Whether zeroed memory is a T{}.
 template <class T>
@@ -56,17 +61,22 @@ namespace gort {
 
 using runtime::uintptr;
 
-// One word; a T* whose assignment carries the write barrier. For fields of collected objects.
+// One word; a T* that carries the write barrier. For fields of collected objects. It is passed in
+// registers, and its bytes may be copied by who tells the write barrier himself (bitwise, type.h).
 template <class T>
-class ptr {
+class [[clang::trivial_abi]] ptr {
  public:
   static constexpr std::uint8_t gortKind = runtime::kindPtr | runtime::kindDirectIface;
   static constexpr bool gortZeroIsValue = true;
 
   constexpr ptr() = default;
   constexpr ptr(std::nullptr_t) {}  // NOLINT(google-explicit-constructor)
-  constexpr ptr(T* p) : p_(p) {}  // NOLINT(google-explicit-constructor): reads like a T*
-  constexpr ptr(const ptr&) = default;
+  GORT_INLINE constexpr ptr(T* p)  // NOLINT(google-explicit-constructor): reads like a T*
+      : p_(p) {
+    if (!std::is_constant_evaluated()) runtime::gcWriteBarrierInit(p_);
+  }
+  GORT_INLINE constexpr ptr(const ptr& o) : ptr(o.p_) {}
+  ~ptr() = default;
   // Assigning a pointer to itself is as good as any other assignment.
   GORT_INLINE ptr& operator=(const ptr& o) {  // NOLINT(bugprone-unhandled-self-assignment)
     return *this = o.p_;
@@ -145,6 +155,7 @@ std::int64_t cap(const slice<T>& s) {
 // make([]T, n, cap): n elements T{}, room for cap.
 template <class T>
 slice<T> make_slice(std::int64_t n, std::int64_t cap) {
+  static_assert(alignof(T) <= runtime::sys::StackAlign, "an element type needs alignment > 16");
   T* p = static_cast<T*>(runtime::makeslice(runtime::typeOf<T>(), n, cap));
   if constexpr (!runtime::zeroIsValue<T>)
     for (std::int64_t i = 0; i < cap; i++) ::new (p + i) T{};
@@ -162,8 +173,10 @@ std::int64_t copy(const slice<T>& dst, const slice<T>& src) {
   T* d = dst.data();
   T* s = src.data();
   if (n == 0 || d == s) return n;
-  if constexpr (std::is_trivially_copyable_v<T>) {
+  if constexpr (std::is_trivially_copyable_v<T> && runtime::types::noscan<T>) {
     __builtin_memmove(static_cast<void*>(d), s, static_cast<std::size_t>(n) * sizeof(T));
+  } else if constexpr (std::is_trivially_copyable_v<T> || requires { T::gortKind; }) {
+    runtime::typedslicemove(runtime::typeOf<T>(), d, s, n);
   } else if (reinterpret_cast<uintptr>(d) < reinterpret_cast<uintptr>(s)) {
     for (std::int64_t i = 0; i < n; i++) d[i] = s[i];
   } else {
@@ -278,12 +291,15 @@ template <class T>
 struct maker {
   template <class... A>
   static T* make(A&&... a) {
-    static_assert(alignof(T) <= runtime::sys::StackAlign);
+    static_assert(alignof(T) <= runtime::sys::StackAlign, "the type needs alignment > 16");
     void* p = runtime::newobject(runtime::typeOf<T>());
+    T* t;
     if constexpr (requires { ::new (p) T(std::forward<A>(a)...); })
-      return ::new (p) T(std::forward<A>(a)...);
+      t = ::new (p) T(std::forward<A>(a)...);
     else
-      return ::new (p) T{std::forward<A>(a)...};
+      t = ::new (p) T{std::forward<A>(a)...};
+    runtime::publish(t);
+    return t;
   }
 };
 template <class T>

@@ -109,6 +109,9 @@ constexpr lockEdge lockEdges[] = {
     {lockRankMspanSpecial, WB},
     {lockRankSudog, WB},
     {WB, lockRankWbufSpans},
+    // operator new may be called by what moves a channel's element; markroot goes through its blocks.
+    {lockRankHchan, lockRankCxxRoots},
+    {lockRankCxxRoots, WB},
     // The page heap.
     {lockRankStackLarge, lockRankMheap},
     {lockRankStackpool, lockRankMheap},
@@ -169,16 +172,16 @@ static_assert(lockPartialOrder.acyclic, "the lock order has a cycle");
 static_assert(lockPartialOrder.enumAgrees, "lockRank is not in an order that the graph allows");
 
 constexpr const char* lockNames[] = {
-    "UNKNOWN",      "sysmon",      "scavenge",      "forcegc",        "defer",
-    "sweepWaiters", "assistQueue", "sweep",         "pollDesc",       "cpuprof",
-    "sched",        "allg",        "allp",          "timers",         "netpollInit",
-    "hchan",        "notifyList",  "sudog",         "rwmutexW",       "rwmutexR",
-    "root",         "itab",        "reflectOffs",   "userArenaState", "traceBuf",
-    "traceStrings", "fin",         "spanSetSpine",  "mspanSpecial",   "gcBitsArenas",
-    "profInsert",   "profBlock",   "profMemActive", "profMemFuture",  "gscan",
-    "stackpool",    "stackLarge",  "hchanLeaf",     "wbufSpans",      "mheap",
-    "mheapSpecial", "globalAlloc", "trace",         "traceStackTab",  "panic",
-    "deadlock",     "raceFini",    "LEAF",
+    "UNKNOWN",      "sysmon",       "scavenge",      "forcegc",        "defer",
+    "sweepWaiters", "assistQueue",  "sweep",         "pollDesc",       "cpuprof",
+    "sched",        "allg",         "allp",          "timers",         "netpollInit",
+    "hchan",        "notifyList",   "sudog",         "rwmutexW",       "rwmutexR",
+    "root",         "itab",         "reflectOffs",   "userArenaState", "traceBuf",
+    "traceStrings", "fin",          "spanSetSpine",  "mspanSpecial",   "gcBitsArenas",
+    "profInsert",   "profBlock",    "profMemActive", "profMemFuture",  "gscan",
+    "stackpool",    "stackLarge",   "hchanLeaf",     "cxxRoots",       "wbufSpans",
+    "mheap",        "mheapSpecial", "globalAlloc",   "trace",          "traceStackTab",
+    "panic",        "deadlock",     "raceFini",      "LEAF",
 };
 static_assert(sizeof(lockNames) / sizeof(lockNames[0]) == lockRankCount_);
 

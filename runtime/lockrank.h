@@ -62,6 +62,7 @@ enum lockRank : std::int32_t {
   lockRankStackpool,
   lockRankStackLarge,
   lockRankHchanLeaf,
+  lockRankCxxRoots,  // this port's own
   lockRankWbufSpans,
   lockRankMheap,
   lockRankMheapSpecial,

@@ -1,241 +1,224 @@
-// The page heap: runs of 8 KiB pages, taken from arenas and joined again when freed. Ports the
-// part of mheap.go and mfixalloc.go that stacks need, with the free lists that Go had until 2018.
+// See mheap.h. Ports the part of mheap.go about spans; the pages below them are in mheap_pages.cc.
 //
-// Invariants (all protected by mheaplock unless said otherwise):
-//  - Every page of an arena that was handed out or freed belongs to exactly one span; pagemap maps
-//    the first and last page of a free span, and every page of one in use, to it.
-//  - Two free spans never touch: freeManual joins them.
-//  - A free span of n pages is on freeList(n).
-//  - pagemap entries of a span in use do not change while it is in use, so its owner looks them up
-//    without the lock.
+// Invariants, besides those of mheap.h:
+//  - Every entry of heapArena.spans for a span in use is set before its state says so. Between
+//    takePages and that moment the span belongs to the caller alone, without the lock.
+//  - Nothing is swept with the lock held: sweeping frees spans.
+#include "mheap.h"
+
 #include "malloc.h"
+#include "mbitmap.h"
+#include "mcentral.h"
+#include "mfinal.h"
+#include "mgc.h"
 #include "os_linux.h"
+#include "panic_throw.h"
+#include "print.h"
 #include "proc.h"
 
 namespace gort::runtime {
 
-mutex mheaplock;
+mheap mheap_;
 
 namespace {
 
-constexpr uintptr heapArenaBytes = uintptr(64) << 20;
-constexpr uintptr pagesPerArena = heapArenaBytes / _PageSize;
-constexpr uintptr arenaIndexCount = (uintptr(1) << 48) / heapArenaBytes;
-// Arenas lie in one part of each 4 GiB from 0xc0'0000'0000 on: stacks are adjusted without maps
-// (stack.cc), and 4 bytes of data below 4 that an old address left must not look like an address.
-// With these low 32 bits they are no integer of moderate size, no ASCII text, and as a float a
-// negative number closer to 0 than 1e-9.
-constexpr uintptr arenaBaseHint = uintptr(0x00c0) << 32;
-constexpr uintptr arenaWindow = uintptr(4) << 30;
-constexpr uintptr arenaWindowLo = 0x8000'0000, arenaWindowHi = 0xb000'0000;
-constexpr uintptr maxSmallList = 128;
-
-struct heapArena {
-  atomic::Racy<mspan*> spans[pagesPerArena];
-};
-
-struct {
-  atomic::Pointer<heapArena>* arenas;  // indexed by address / heapArenaBytes; constant once made
-  uintptr arenaHint;                   // where to ask for the next arena
-  uintptr curBase, curEnd;             // tail of the newest arena, not handed out yet
-  mSpanList free[maxSmallList];        // by number of pages
-  mSpanList freelarge;                 // maxSmallList pages and more
-  mspan* spancache;                    // unused mspan structs
-} heap;
-
-atomic::Racy<mspan*>* pageSlot(uintptr p) {
-  heapArena* ha = heap.arenas[p / heapArenaBytes].LoadAcq();
-  return ha == nullptr ? nullptr : &ha->spans[p % heapArenaBytes / _PageSize];
+// Called once for each mspan struct there will ever be, with the lock held: makes it, and enters it
+// in allspans. The sweeper goes through work.spans, which is the array that gcspans names, without
+// the lock; so an array that is outgrown is freed here, unless it is that one, which is freed by who
+// replaces work.spans.
+void recordspan(void* arg, void* p) {
+  auto* h = static_cast<mheap*>(arg);
+  assertLockHeld(&h->lock);
+  auto& all = h->allspans;
+  if (all.len >= all.cap) {
+    uintptr n = (64 << 10) / sys::PtrSize;
+    if (n < all.cap * 3 / 2) n = all.cap * 3 / 2;
+    auto* nptr = static_cast<mspan**>(sysAlloc(n * sys::PtrSize));
+    if (nptr == nullptr) throw_("runtime: cannot allocate memory");
+    memstats.otherSys.Add(n * sys::PtrSize);
+    memmove(nptr, all.ptr, all.len * sys::PtrSize);
+    if (all.ptr != nullptr && all.ptr != h->gcspans) {
+      sysFree(all.ptr, all.cap * sys::PtrSize);
+      memstats.otherSys.Add(-std::uint64_t(all.cap * sys::PtrSize));
+    }
+    all.ptr = nptr;
+    all.cap = n;
+  }
+  all.ptr[all.len++] = new (p) mspan();
 }
 
-mspan* lookup(uintptr p) {
-  if (heap.arenas == nullptr || p >= uintptr(1) << 48) return nullptr;
-  atomic::Racy<mspan*>* slot = pageSlot(p);
-  return slot == nullptr ? nullptr : static_cast<mspan*>(*slot);
+// Spans that reclaim may sweep for one allocation, as in mcentral.cc.
+constexpr int reclaimBudget = 100;
+
+// Pages that sweeping gave back beyond what was asked for: they pay for later calls.
+atomic::Uintptr reclaimCredit;
+
+// Sweeps until npages have gone back to the page heap, or the budget is used up, or nothing is left:
+// so that garbage is used before the heap grows. The lock must not be held.
+void reclaim(uintptr npages) {
+  for (int budget = reclaimBudget; npages > 0 && budget > 0; budget--) {
+    uintptr credit = reclaimCredit.Load();
+    if (credit > 0) {
+      uintptr take = credit < npages ? credit : npages;
+      if (reclaimCredit.CompareAndSwap(credit, credit - take)) npages -= take;
+      continue;
+    }
+    uintptr freed = sweepone();
+    if (freed == ~uintptr(0)) return;
+    if (freed > npages) {
+      reclaimCredit.Add(freed - npages);
+      return;
+    }
+    npages -= freed;
+  }
 }
 
-mspan* newSpan(uintptr base, uintptr npages) {
-  mspan* s = heap.spancache;
-  if (s != nullptr)
-    heap.spancache = s->next;
-  else
-    s = newpersistent<mspan>();
-  s->next = s->prev = nullptr;
-  s->startAddr = base;
-  s->npages = npages;
-  s->firstStack = 0;
+// Lets every page of s lead to it. The pages are the caller's.
+void setSpans(mspan* s) {
+  for (uintptr i = 0; i < s->npages; i++) {
+    uintptr p = s->startAddr + (i << _PageShift);
+    mheap_.arenas[p / heapArenaBytes].LoadAcq()->spans[p % heapArenaBytes / _PageSize] = s;
+  }
+}
+
+// Makes s, which the caller alone knows, a span of objects.
+void initSpan(mspan* s, spanClass spc) {
+  uintptr bytes = s->npages << _PageShift;
+  s->spanclass = spc;
+  if (spc.sizeclass() == 0) {
+    s->elemsize = bytes;
+    s->nelems = 1;
+    s->divMul = 0;
+  } else {
+    s->elemsize = class_to_size[spc.sizeclass()];
+    s->divMul = class_to_divmagic[spc.sizeclass()];
+    s->nelems = static_cast<std::uint64_t>(bytes) * s->divMul >> 32;
+  }
+  s->limit = s->startAddr + s->elemsize * s->nelems;
+  s->freeindex = 0;
+  s->freeIndexForScan = 0;
   s->allocCount = 0;
-  s->elemsize = 0;
-  s->state = mSpanDead;
-  s->needzero = false;
-  return s;
+  s->allocCountBeforeCache = 0;
+  s->allocCache = ~std::uint64_t(0);
+  s->gcmarkBits = newMarkBits(s->nelems);
+  s->allocBits = newAllocBits(s->nelems);
+  s->specials = nullptr;
+  // The caller runs on the system stack, so the world does not stop and sweepgen stays.
+  s->sweepgen.Store(mheap_.sweepgen.Load());
+  setSpans(s);
+  // Publishes all of it: whoever has found an address in s by chance looks at the state first.
+  s->state.Store(mSpanInUse);
 }
 
-void dropSpan(mspan* s) {
-  s->state = mSpanDead;
-  s->next = heap.spancache;
-  heap.spancache = s;
+std::uint64_t bytesOf(const mspan* s) { return static_cast<std::uint64_t>(s->npages) << _PageShift; }
+
+atomic::Uint64* statOf(spanAllocType typ) {
+  return typ == spanAllocStack ? &memstats.stacksInUse : &memstats.workBufsInUse;
 }
 
-mSpanList* freeList(uintptr npages) {
-  return npages < maxSmallList ? &heap.free[npages] : &heap.freelarge;
+[[noreturn]] GORT_NOINLINE void invalidFree(const mspan* s) {
+  print("mheap.freeSpanLocked - span ", static_cast<const void*>(s), " ptr ", hex(s->startAddr),
+        " allocCount ", static_cast<std::uint16_t>(s->allocCount), " sweepgen ",
+        s->sweepgen.Load(), "/", mheap_.sweepgen.Load(), "\n");
+  throw_("mheap.freeSpanLocked - invalid free");
 }
 
-void mapEnds(mspan* s) {
-  *pageSlot(s->startAddr) = s;
-  *pageSlot(s->startAddr + (s->npages - 1) * _PageSize) = s;
-}
-
-// Puts a free span in its list, joined with free neighbours.
-void freeSpan(mspan* s) {
-  s->state = mSpanDead;
-  mspan* before = lookup(s->startAddr - _PageSize);
-  if (before != nullptr && before->state == mSpanDead) {
-    freeList(before->npages)->remove(before);
-    s->startAddr = before->startAddr;
-    s->npages += before->npages;
-    s->needzero |= before->needzero;
-    dropSpan(before);
-  }
-  mspan* after = lookup(s->startAddr + s->npages * _PageSize);
-  if (after != nullptr && after->state == mSpanDead) {
-    freeList(after->npages)->remove(after);
-    s->npages += after->npages;
-    s->needzero |= after->needzero;
-    dropSpan(after);
-  }
-  mapEnds(s);
-  freeList(s->npages)->insert(s);
-}
-
-// The next address to ask for, at or after hint, for ask bytes.
-uintptr arenaHintFor(uintptr hint, uintptr ask) {
-  uintptr off = hint % arenaWindow;
-  if (off < arenaWindowLo) return hint - off + arenaWindowLo;
-  if (off + ask > arenaWindowHi) return hint - off + arenaWindow + arenaWindowLo;
-  return hint;
-}
-
-// Makes at least npages of new free memory; false when the system has none.
-bool grow(uintptr npages) {
-  uintptr ask = alignUp(npages << _PageShift, heapArenaBytes);
-  if (heap.curEnd - heap.curBase < npages << _PageShift) {
-    uintptr hint = arenaHintFor(heap.arenaHint, ask);
-    uintptr v = reinterpret_cast<uintptr>(sysReserve(reinterpret_cast<void*>(hint), ask));
-    if (v == 0) return false;
-    if (v % heapArenaBytes != 0) {
-      // The hint was taken. Reserve more, keep the aligned part.
-      sysFree(reinterpret_cast<void*>(v), ask);
-      uintptr raw = reinterpret_cast<uintptr>(sysReserve(nullptr, ask + heapArenaBytes));
-      if (raw == 0) return false;
-      v = alignUp(raw, heapArenaBytes);
-      if (v != raw) sysFree(reinterpret_cast<void*>(raw), v - raw);
-      sysFree(reinterpret_cast<void*>(v + ask), raw + heapArenaBytes - v);
-    }
-    heap.arenaHint = v + ask;
-    for (uintptr a = v; a < v + ask; a += heapArenaBytes) {
-      void* mem = sysAlloc(alignUp(sizeof(heapArena), physPageSize));
-      if (mem == nullptr) return false;
-      heap.arenas[a / heapArenaBytes].StoreRel(new (mem) heapArena());
-    }
-    if (v == heap.curEnd) {
-      heap.curEnd += ask;
-    } else {
-      // What is left of the old arena stays usable.
-      uintptr rest = (heap.curEnd - heap.curBase) >> _PageShift;
-      uintptr base = heap.curBase;
-      heap.curBase = v;
-      heap.curEnd = v + ask;
-      if (rest != 0 && sysMap(reinterpret_cast<void*>(base), rest << _PageShift))
-        freeSpan(newSpan(base, rest));
-    }
-  }
-  // Take it in pieces of 512 KiB at least, to make few system calls.
-  uintptr n = alignUp(npages << _PageShift, uintptr(512) << 10);
-  if (n > heap.curEnd - heap.curBase) n = heap.curEnd - heap.curBase;
-  if (!sysMap(reinterpret_cast<void*>(heap.curBase), n)) return false;
-  uintptr base = heap.curBase;
-  heap.curBase += n;
-  freeSpan(newSpan(base, n >> _PageShift));
-  return true;
-}
-
-mspan* takeFree(uintptr npages) {
-  for (uintptr n = npages; n < maxSmallList; n++)
-    if (!heap.free[n].isEmpty()) return heap.free[n].first;
-  mspan* best = nullptr;
-  for (mspan* s = heap.freelarge.first; s != nullptr; s = s->next)
-    if (s->npages >= npages && (best == nullptr || s->npages < best->npages ||
-                                (s->npages == best->npages && s->startAddr < best->startAddr)))
-      best = s;
-  return best;
+// The pages of s are nobody's any more. The lock must be held.
+void release(mspan* s) {
+  s->needzero = true;
+  s->state.Store(mSpanDead);
+  mheap_.putPages(s);
 }
 
 }  // namespace
 
-void mSpanList::insert(mspan* s) {
-  s->prev = nullptr;
-  s->next = first;
-  if (first != nullptr) first->prev = s;
-  first = s;
+void mheap::init() {
+  lockInit(&lock, lockRankMheap);
+  lockInit(&speciallock, lockRankMheapSpecial);
+  spanalloc.init(sizeof(mspan), recordspan, this);
+  cachealloc.init(sizeof(mcache), nullptr, nullptr);
+  specialfinalizeralloc.init(sizeof(specialfinalizer), nullptr, nullptr);
+  // A sweeper may look at a mspan while it is made again: what it sees must stay as it is.
+  spanalloc.zero = false;
+  void* mem = sysReserve(nullptr, arenaIndexCount * sys::PtrSize);
+  if (mem == nullptr || !sysMap(mem, arenaIndexCount * sys::PtrSize))
+    throw_("runtime: cannot reserve arena index");
+  arenas = static_cast<atomic::Pointer<heapArena>*>(mem);
+  central = static_cast<mcentral*>(
+      persistentalloc(numSpanClasses * sizeof(mcentral), alignof(mcentral)));
+  for (int i = 0; i < numSpanClasses; i++)
+    (new (&central[i]) mcentral())->init(spanClass{static_cast<std::uint8_t>(i)});
 }
 
-void mSpanList::remove(mspan* s) {
-  if (s->prev != nullptr)
-    s->prev->next = s->next;
-  else if (first == s)
-    first = s->next;
-  else
-    throw_("mSpanList.remove");
-  if (s->next != nullptr) s->next->prev = s->prev;
-  s->next = s->prev = nullptr;
-}
-
-mspan* allocManual(uintptr npages) {
-  lock(&mheaplock);
-  if (heap.arenas == nullptr) {
-    void* mem = sysReserve(nullptr, arenaIndexCount * sizeof(void*));
-    if (mem == nullptr || !sysMap(mem, arenaIndexCount * sizeof(void*)))
-      throw_("runtime: cannot reserve arena index");
-    heap.arenas = static_cast<atomic::Pointer<heapArena>*>(mem);
-    heap.arenaHint = arenaBaseHint;
-  }
-  mspan* s = takeFree(npages);
-  if (s == nullptr) {
-    if (!grow(npages)) {
-      unlock(&mheaplock);
-      return nullptr;
-    }
-    s = takeFree(npages);
-  }
-  freeList(s->npages)->remove(s);
-  if (s->npages > npages) {
-    mspan* rest = newSpan(s->startAddr + (npages << _PageShift), s->npages - npages);
-    rest->needzero = s->needzero;
-    s->npages = npages;
-    rest->state = mSpanDead;
-    mapEnds(rest);
-    freeList(rest->npages)->insert(rest);
-  }
-  for (uintptr i = 0; i < npages; i++) *pageSlot(s->startAddr + (i << _PageShift)) = s;
-  s->firstStack = 0;
-  s->allocCount = 0;
-  s->state = mSpanManual;
-  unlock(&mheaplock);
+mspan* mheap::alloc(uintptr npages, spanClass spc) {
+  mspan* s = nullptr;
+  systemstack([&] {
+    if (!isSweepDone()) reclaim(npages);
+    runtime::lock(&lock);
+    s = takePages(npages);
+    unlock(&lock);
+    if (s == nullptr) return;
+    initSpan(s, spc);
+    pagesInUse.Add(npages);
+    memstats.heapInUse.Add(bytesOf(s));
+  });
   return s;
 }
 
-void freeManual(mspan* s) {
-  lock(&mheaplock);
-  s->needzero = true;
-  freeSpan(s);
-  unlock(&mheaplock);
+void mheap::freeSpan(mspan* s) {
+  systemstack([&] {
+    runtime::lock(&lock);
+    if (s->state.Load() != mSpanInUse) throw_("mheap.freeSpanLocked - invalid span state");
+    if (s->allocCount != 0 || s->sweepgen.Load() != sweepgen.Load()) invalidFree(s);
+    pagesInUse.Add(-s->npages);
+    memstats.heapInUse.Add(-bytesOf(s));
+    release(s);
+    unlock(&lock);
+  });
 }
 
-mspan* spanOfUnchecked(uintptr p) { return *pageSlot(p); }
-mspan* spanOf(uintptr p) {
-  mspan* s = lookup(p);
+mspan* mheap::allocManual(uintptr npages, spanAllocType typ) {
+  runtime::lock(&lock);
+  mspan* s = takePages(npages);
+  unlock(&lock);
+  if (s == nullptr) return nullptr;
+  s->firstStack = 0;
+  s->allocCount = 0;
+  s->elemsize = 0;
+  s->nelems = 0;
+  s->limit = s->startAddr + (npages << _PageShift);
+  setSpans(s);
+  s->state.Store(mSpanManual);
+  statOf(typ)->Add(bytesOf(s));
+  return s;
+}
+
+void mheap::freeManual(mspan* s, spanAllocType typ) {
+  runtime::lock(&lock);
+  if (s->state.Load() != mSpanManual) throw_("mheap.freeSpanLocked - invalid span state");
+  if (s->allocCount != 0) throw_("mheap.freeSpanLocked - invalid stack free");
+  statOf(typ)->Add(-bytesOf(s));
+  release(s);
+  unlock(&lock);
+}
+
+GORT_NOSPLIT mspan* spanOf(uintptr p) {
+  if (p >= maxAlloc) return nullptr;
+  heapArena* ha = mheap_.arenas[p / heapArenaBytes].LoadAcq();
+  if (ha == nullptr) return nullptr;
+  mspan* s = ha->spans[p % heapArenaBytes / _PageSize];
   if (s == nullptr || p < s->startAddr || p >= s->startAddr + (s->npages << _PageShift))
+    return nullptr;
+  return s;
+}
+
+GORT_NOSPLIT mspan* spanOfHeap(uintptr p) {
+  if (p >= maxAlloc) return nullptr;
+  heapArena* ha = mheap_.arenas[p / heapArenaBytes].LoadAcq();
+  if (ha == nullptr) return nullptr;
+  mspan* s = ha->spans[p % heapArenaBytes / _PageSize];
+  // The state first: who reads mSpanInUse may read the rest.
+  if (s == nullptr || s->state.LoadAcq() != mSpanInUse || p < s->startAddr || p >= s->limit)
     return nullptr;
   return s;
 }

@@ -13,6 +13,7 @@
 #include "print.h"
 #include "proc.h"
 #include "stubs.h"
+#include "tsan.h"
 
 namespace gort::runtime {
 
@@ -157,14 +158,24 @@ void* mmapped(void* hint, uintptr n, int prot, int flags) {
                       MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
   return r < 0 && r > -4096 ? nullptr : reinterpret_cast<void*>(r);
 }
+
+// For TSan: the kernel orders an unmapping before a later mapping of the same addresses.
+[[maybe_unused]] char unmapped;
 }  // namespace
 
-void* sysAlloc(uintptr n) { return mmapped(nullptr, n, PROT_READ | PROT_WRITE, 0); }
+void* sysAlloc(uintptr n) {
+  void* p = mmapped(nullptr, n, PROT_READ | PROT_WRITE, 0);
+  raceacquire(&unmapped);
+  return p;
+}
 void* sysReserve(void* hint, uintptr n) { return mmapped(hint, n, PROT_NONE, MAP_NORESERVE); }
 bool sysMap(void* p, uintptr n) {
   return mmapped(p, n, PROT_READ | PROT_WRITE, MAP_FIXED) != nullptr;
 }
-void sysFree(void* p, uintptr n) { rawsyscall(SYS_munmap, ptrarg(p), static_cast<long>(n)); }
+void sysFree(void* p, uintptr n) {
+  racerelease(&unmapped);
+  rawsyscall(SYS_munmap, ptrarg(p), static_cast<long>(n));
+}
 void sysFault(void* p, uintptr n) {
   // PROT_NONE over fresh pages: the old contents are gone as well as out of reach.
   mmapped(p, n, PROT_NONE, MAP_FIXED | MAP_NORESERVE);

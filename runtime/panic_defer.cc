@@ -3,6 +3,8 @@
 // adjustpanics of stack.go.
 //
 // Invariants:
+//  - Records and blocks are never freed, and no memory of the collector's: it looks at the closures of
+//    a goroutine's records when it scans the goroutine's stack.
 //  - A record on a free list holds no closure; its block, if it had a large one, is on the free list
 //    of the block's size.
 //  - A record is on g._defer before its closure is built and until the closure is destroyed: a stack
@@ -43,7 +45,7 @@ void* allocblock(uintptr size) {
   block* b = freeblocks[c];
   if (b != nullptr) freeblocks[c] = b->link;
   unlock(&sched.deferlock);
-  return b != nullptr ? b : mallocgc(uintptr(64) << c);
+  return b != nullptr ? b : persistentalloc(uintptr(64) << c, sys::StackAlign);
 }
 
 void freeblock(void* p, uintptr size) {
@@ -75,7 +77,7 @@ _defer* newdefer() {
     pp->deferpoollen--;
   }
   releasem(mp);
-  return d != nullptr ? d : static_cast<_defer*>(mallocgc(sizeof(_defer)));
+  return d != nullptr ? d : static_cast<_defer*>(persistentalloc(sizeof(_defer), sys::StackAlign));
 }
 
 // d must be off every list and its closure destroyed.

@@ -39,6 +39,10 @@
   X(selectgo_locked, "select.cc", "all channels of a select are locked")                          \
   X(selectgo_queued, "select.cc", "queued on all channels of a select, all locked, not parked")   \
   X(selectgo_before_relock, "select.cc", "woken from a select, channels not locked again")        \
+  X(markroot_span, "mgcroots.cc", "a mark worker is about to look at a span for finalizers")         \
+  X(markroot_before_suspend, "mgcroots.cc", "a mark worker is about to stop a goroutine to scan")   \
+  X(sweepone_before_acquire, "mgcsweep.cc", "a sweeper has found a span by index, not taken it")    \
+  X(foreachp_before_own, "proc_stw.cc", "a ragged barrier has asked all Ps, and not run its own")   \
   X(timer_fired_unlocked, "time.cc", "a timer's function is about to run, timersLock released")
 
 namespace gort::runtime {

@@ -25,7 +25,7 @@ suspendGState suspendG(g* gp) {
   }
   constexpr std::int64_t yieldDelay = 10 * 1000;
   std::int64_t nextYield = 0;
-  bool stopped = false;
+  bool stopped = false, askAgain = false;
   for (int i = 0;; i++) {
     std::uint32_t s = readgstatus(gp);
     switch (s) {
@@ -50,7 +50,7 @@ suspendGState suspendG(g* gp) {
         return {gp, false, stopped};
       case _Grunning:
         // Asked already, and not answered yet?
-        if (gp->preemptStop && gp->preempt && gp->stackguard0 == stackPreempt) break;
+        if (!askAgain && gp->preemptStop && gp->preempt && gp->stackguard0 == stackPreempt) break;
         if (!castogscanstatus(gp, _Grunning, _Gscanrunning)) break;
         // With the bit held the goroutine cannot change status; the request is seen when it next
         // enters a function.
@@ -61,6 +61,7 @@ suspendGState suspendG(g* gp) {
           if (atomic::Uintptr* slot = other->stackguardslot.LoadRelaxed(); slot != nullptr)
             slot->StoreRelaxed(stackPreempt);
         casfrom_Gscanstatus(gp, _Gscanrunning, _Grunning);
+        askAgain = false;
         break;
       default:
         if ((s & _Gscan) != 0) break;  // somebody else has it
@@ -72,6 +73,8 @@ suspendGState suspendG(g* gp) {
       procyield(10);
     } else {
       osyield();
+      // The store to the thread's own copy of the limit may have been lost to one of the thread.
+      askAgain = true;
       nextYield = nanotime() + yieldDelay / 2;
     }
   }

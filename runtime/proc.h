@@ -22,6 +22,7 @@ void goready(g* gp, int traceskip);
 // goready on g0 only; next: as runnext.
 void ready(g* gp, int traceskip, bool next);
 void Gosched();
+void goschedIfBusy();  // Gosched, unless there is an idle P that takes the others
 void goyield();  // as Gosched, but to the local queue
 [[noreturn]] void gopreempt_m(g* gp);
 [[noreturn]] void preemptPark(g* gp);
@@ -186,8 +187,8 @@ void lockOSThread();
 void unlockOSThread();
 
 // ---- proc_syscall.cc: leaving and entering goroutine code ----
-void entersyscall();
-void entersyscallblock();
+void entersyscall() asm("gort_entersyscall");  // asm_amd64.S
+void entersyscallblock() asm("gort_entersyscallblock");
 void exitsyscall();
 
 // ---- proc_stw.cc: stopping the world ----
@@ -208,6 +209,13 @@ enum stwReason : std::uint8_t {
 const char* stwReasonString(stwReason r);
 void stopTheWorld(stwReason reason);
 void startTheWorld();
+// The same, and no collection starts or runs until startTheWorldGC.
+void stopTheWorldGC(stwReason reason);
+void startTheWorldGC();
+// Binary semaphores, 1 is free. worldsema: who stops the world, or changes gomaxprocs, or calls
+// forEachP. gcsema: who needs no collection to run; taken before worldsema.
+extern atomic::Uint32 worldsema;
+extern atomic::Uint32 gcsema;
 void stopTheWorldWithSema(stwReason reason);
 std::int64_t startTheWorldWithSema();
 void freezetheworld();
@@ -215,6 +223,13 @@ extern atomic::Bool freezing;
 extern mutex deadlock;  // locked twice by who must never run again
 inline constexpr std::int32_t freezeStopWait = 0x7fffffff;
 void gcstopm();
+// Calls fn(pp) for every P at a moment when it is at a safe point: a ragged barrier. worldsema must be
+// held. fn must not refer to the caller's stack, which may be scanned and moved meanwhile: reason is
+// why the caller counts as waiting.
+void forEachP(waitReason reason, void (*fn)(p*));
+// forEachP for a caller on g0 whose goroutine is preemptible (or while no collection runs).
+void forEachPInternal(void (*fn)(p*));
+void runSafePointFn();
 // Sets the number of Ps, if n > 0, and returns the former one. Stops the world.
 int GOMAXPROCS(int n);
 

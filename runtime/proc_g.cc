@@ -8,6 +8,8 @@
 //  - A g on a free list is _Gdead; its stack is either of startingStackSize or gone.
 //  - goids are handed out per P in batches of _GoidCacheBatch.
 #include "malloc.h"
+#include "mbarrier.h"
+#include "mgc.h"
 #include "print.h"
 #include "proc.h"
 #include "stack.h"
@@ -27,11 +29,19 @@ constexpr std::uint64_t _GoidCacheBatch = 16;
 constexpr std::int32_t gFreeHigh = 64, gFreeLow = 32;
 constexpr std::uint32_t pinnedStackSize = raceenabled ? 2 << 20 : 1 << 20;
 
+// All arrays that allgs has had, the present one too: who reads without the lock may hold any of
+// them, and the collector frees what nobody refers to. Protected by allglock.
+constexpr int maxAllgsArrays = 48;
+g** allgsArrays[maxAllgsArrays];
+int nallgsArrays;
+
 // Doubles the array of allgs; allglock must be held. This is an allocation under a runtime lock,
 // and the throw that may come out of it is why the fatal traceback must not take allglock.
 void allgsgrow() {
   uintptr ncap = allgs.cap == 0 ? 64 : allgs.cap * 2;
-  g** nptr = static_cast<g**>(mallocgc(ncap * sizeof(g*)));
+  // No type: gs are not in the collected heap.
+  g** nptr = static_cast<g**>(mallocgc(ncap * sizeof(g*), nullptr));
+  allgsArrays[nallgsArrays++] = nptr;
   memmove(nptr, allgs.ptr, allgs.len * sizeof(g*));
   allgs.ptr = nptr;
   allgs.cap = ncap;
@@ -88,6 +98,16 @@ void gostartstack(g* newg, const newprocargs& a) {
   newg->morestackframe = 0;
 }
 
+// A goroutine that starts while the collector marks has a stack that counts as scanned. What stands
+// on it from the beginning is told to the write barrier here: on g0, so that marking cannot begin
+// between this and the copy.
+void shadeclosure(const newprocargs& a) {
+  if (!writeBarrier.enabled) return;
+  gcWriteBarrier1(a.closure);
+  const auto* w = static_cast<void* const*>(a.closure);
+  for (uintptr n = a.size / sys::PtrSize; n > 0; n--, w++) gcWriteBarrier1(*w);
+}
+
 g* newproc1(const newprocargs& a, g* callergp, uintptr callerpc) {
   if (a.fn == nullptr) fatal("go of nil func value");
   m* mp = acquirem();  // M and P are in locals
@@ -110,6 +130,7 @@ g* newproc1(const newprocargs& a, g* callergp, uintptr callerpc) {
   newg->systemg = a.systemg;
   newg->closure = a.size == 0 ? a.closure : nullptr;
   newg->closurefree = a.closurefree;
+  shadeclosure(a);
   gostartstack(newg, a);
   newg->parentGoid = callergp->goid;
   newg->gopc = callerpc;
@@ -126,6 +147,7 @@ g* newproc1(const newprocargs& a, g* callergp, uintptr callerpc) {
   }
   newg->goid = pp->goidcache++;
   racegostart(newg);
+  gcController.addScannableStack(static_cast<std::int64_t>(newg->stack.hi - newg->stack.lo));
   releasem(mp);
   return newg;
 }

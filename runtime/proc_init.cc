@@ -10,6 +10,7 @@
 
 #include "gofunc.h"
 #include "malloc.h"
+#include "mgc.h"
 #include "os_linux.h"
 #include "panic.h"
 #include "print.h"
@@ -25,6 +26,7 @@ static_assert(offsetof(gort::runtime::g, stackguard0) == 16);
 static_assert(offsetof(gort::runtime::g, m) == 40);
 static_assert(offsetof(gort::runtime::g, sched) == 48);
 static_assert(offsetof(gort::runtime::g, morestackframe) == 72);
+static_assert(offsetof(gort::runtime::g, syscallregs) == 80);
 static_assert(offsetof(gort::runtime::m, g0) == 0);
 static_assert(offsetof(gort::runtime::m, gsignal) == 8);
 static_assert(offsetof(gort::runtime::m, curg) == 16);
@@ -80,6 +82,12 @@ void runtimemain(void*) {
   if (getg()->m != &m0) throw_("runtime.main not on m0");
   runtimeInitTime = nanotime();
   if (runtimeInitTime == 0) throw_("nanotime returning zero");
+  newprocargs forcegcargs{};
+  forcegcargs.fn = [](void*) { forcegchelper(); };
+  forcegcargs.startpc = reinterpret_cast<uintptr>(&forcegchelper);
+  forcegcargs.systemg = true;
+  newproc(forcegcargs, getcallerpc());
+  gcenable();
   mainMain(mainArg);
   // Another goroutine may be running deferred calls for a panic: let it finish and print, rather
   // than exit under it.
@@ -114,6 +122,7 @@ void schedinit() {
   minit(&m0);
   parsedebugvars();
   initsig();
+  gcinit();
   lock(&sched.lock);
   sched.lastpoll.Store(nanotime());
   ncpu = getproccount();

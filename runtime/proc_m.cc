@@ -15,6 +15,7 @@
 //    yet: so the deadlock detector does not run between.
 //  - allm grows at its head under sched.lock; an M leaves it in mexit under the same lock.
 #include "malloc.h"
+#include "mgc.h"
 #include "os_linux.h"
 #include "print.h"
 #include "proc.h"
@@ -336,6 +337,10 @@ void startm(p* pp, bool spinning, bool lockheld) {
 // otherwise it goes to the idle list. Must look at every source of work that findRunnable has.
 void handoffp(p* pp) {
   if (!runqempty(pp) || sched.runqsize != 0) {
+    startm(pp, false, false);
+    return;
+  }
+  if (gcBlackenEnabled.Load() != 0 && gcMarkWorkAvailable(pp)) {
     startm(pp, false, false);
     return;
   }

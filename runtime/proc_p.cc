@@ -9,6 +9,7 @@
 //    readable, since findRunnable looks at copies without its P.
 //  - A P's timerpMask bit may be set with no timers, never clear with some while others rely on it.
 #include "malloc.h"
+#include "mgc.h"
 #include "os_linux.h"
 #include "panic.h"
 #include "print.h"
@@ -127,7 +128,14 @@ void pdestroy(p* pp) {
     sched.deferpool = d;
   }
   pp->deferpoollen = 0;
-  stackcache_clear(pp->mcache);
+  // What it has found to mark becomes everybody's.
+  if (gcphase != _GCoff) {
+    wbBufFlush1(pp);
+    pp->gcw.dispose();
+  }
+  freemcache(pp->mcache);
+  pp->mcache = nullptr;
+  mergeHeapStats(pp);
   gfpurge(pp);
   pp->status.Store(_Pdead);
 }
@@ -169,6 +177,7 @@ p* procresize(std::int32_t nprocs) {
   m* mp = gp->m;
   if (mp->p != nullptr && mp->p->id < nprocs) {
     mp->p->status.Store(_Prunning);
+    mp->p->mcache->prepareForSweep();
   } else {
     // Our P goes away, or we have none yet: take the first.
     if (mp->p != nullptr) mp->p->m = nullptr;
@@ -217,7 +226,11 @@ void wirep(p* pp) {
   pp->status.Store(_Prunning);
 }
 
-void acquirep(p* pp) { wirep(pp); }
+void acquirep(p* pp) {
+  wirep(pp);
+  // Before anything can be allocated from spans that a cycle has left stale here.
+  pp->mcache->prepareForSweep();
+}
 
 p* releasep() {
   m* mp = getg()->m;

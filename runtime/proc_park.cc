@@ -9,6 +9,7 @@
 //  - P's sudog cache is used with the M pinned (acquirem), so that the P does not change.
 #include "os_linux.h"
 #include "malloc.h"
+#include "mgc.h"
 #include "panic.h"
 #include "print.h"
 #include "proc.h"
@@ -91,6 +92,13 @@ void goexit0(g* gp) {
   gp->deferframe_ = nullptr;
   gp->waitreason = waitReasonZero;
   gp->param = nullptr;
+  // Unused credit for those who are in debt.
+  if (gcBlackenEnabled.Load() != 0 && gp->gcAssistBytes > 0) {
+    gcController.bgScanCredit.Add(static_cast<std::int64_t>(
+        gcController.assistWorkPerByte * static_cast<double>(gp->gcAssistBytes)));
+  }
+  gp->gcAssistBytes = 0;
+  gcController.addScannableStack(-static_cast<std::int64_t>(gp->stack.hi - gp->stack.lo));
   // gp.timer stays: it is on no heap, and the next goroutine in this g can use it.
   mp->curg = nullptr;
   if (mp->lockedInt != 0) {
@@ -151,6 +159,11 @@ void dropg() {
   m* mp = getg()->m;
   mp->curg->m = nullptr;
   mp->curg = nullptr;
+}
+
+void goschedIfBusy() {
+  if (!getg()->preempt && sched.npidle.Load() > 0) return;
+  mcall(gosched_m);
 }
 
 void Gosched() { mcall(gosched_m); }

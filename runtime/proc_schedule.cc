@@ -11,6 +11,8 @@
 // Invariants:
 //  - schedule runs on g0 with a P and without locks; it never returns.
 //  - An M that is spinning has no work on its P.
+#include "mfinal.h"
+#include "mgc.h"
 #include "os_linux.h"
 #include "netpoll.h"
 #include "print.h"
@@ -112,6 +114,8 @@ void resetspinning() {
   wakep();
 }
 
+}  // namespace
+
 void runSafePointFn() {
   p* pp = getg()->m->p;
   // The flag may have been taken by forEachP itself.
@@ -121,6 +125,8 @@ void runSafePointFn() {
   if (--sched.safePointWait == 0) notewakeup(&sched.safePointNote);
   unlock(&sched.lock);
 }
+
+namespace {
 
 struct stealResult {
   g* gp;
@@ -208,6 +214,10 @@ top:
   auto [now, pollUntil, ranTimers] = checkTimers(pp, 0);
   (void)ranTimers;
 
+  // The collector before goroutines, or it would not get its share.
+  if (gcBlackenEnabled.Load() != 0)
+    if (g* gp = findRunnableGCWorker(pp, &now); gp != nullptr) return {gp, false, true};
+
   // The global queue once in a while, for fairness: two goroutines that ready each other could keep
   // the local queue busy for ever.
   if (pp->schedtick % 61 == 0 && sched.runqsize > 0) {
@@ -216,6 +226,8 @@ top:
     unlock(&sched.lock);
     if (gp != nullptr) return {gp, false, false};
   }
+  if (fingWait.Load() && fingWake.Load())
+    if (g* gp = wakefing(); gp != nullptr) ready(gp, 0, true);
   if (auto [gp, inheritTime] = runqget(pp); gp != nullptr) return {gp, inheritTime, false};
   if (sched.runqsize != 0) {
     lock(&sched.lock);
@@ -234,6 +246,9 @@ top:
     now = s.now;
     if (s.pollUntil != 0 && (pollUntil == 0 || s.pollUntil < pollUntil)) pollUntil = s.pollUntil;
   }
+
+  // Nothing to run: mark, if there is something to mark, rather than give up the P.
+  if (g* gp = findIdleGCWorker(pp); gp != nullptr) return {gp, false, false};
 
   // Copies for the looks without a P: what they name stays readable even if the world is stopped and
   // the number of Ps changes.
@@ -287,6 +302,13 @@ top:
       becomeSpinning(mp);
       goto top;
     }
+    if (idleGCWorker w = checkIdleGCNoP(); w.pp != nullptr) {
+      acquirep(w.pp);
+      becomeSpinning(mp);
+      w.pp->gcMarkWorkerMode = gcMarkWorkerIdleMode;
+      casgstatus(w.gp, _Gwaiting, _Grunnable);
+      return {w.gp, false, false};
+    }
     pollUntil = checkTimersNoP(allpSnapshot, timerpMaskSnapshot, pollUntil);
   }
 
@@ -330,6 +352,11 @@ top:
 }
 
 }  // namespace
+
+bool pollWork() {
+  if (sched.runqsize != 0) return true;
+  return !runqempty(getg()->m->p);
+}
 
 void injectglist(gList* glist) {
   if (glist->empty()) return;

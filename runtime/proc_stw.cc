@@ -6,6 +6,8 @@
 //    very goroutine's stack does not deadlock with it.
 //  - sched.stopwait counts the Ps that still run; every P's stop lowers it under sched.lock, the last
 //    one wakes stopnote. While gcwaiting is set no P starts.
+//  - forEachP is the weaker thing: every P passes a safe point once and runs fn there. sched.safePointWait
+//    counts the Ps that have not, p.runSafePointFn marks them; whoever clears the mark runs fn.
 //  - When stopTheWorldWithSema returns, every P is _Pgcstop and belongs to the caller.
 #include "os_linux.h"
 #include "print.h"
@@ -18,10 +20,10 @@ namespace gort::runtime {
 atomic::Bool freezing;
 mutex deadlock;
 
-namespace {
-
-// Binary semaphores; 1 is free.
 atomic::Uint32 worldsema{1};
+atomic::Uint32 gcsema{1};
+
+namespace {
 
 constexpr const char* stwReasonStrings[] = {
     "unknown",
@@ -46,10 +48,14 @@ void stopTheWorld(stwReason reason) {
   semacquire(&worldsema);
   g* gp = getg();
   gp->m->preemptoff = stwReasonString(reason);
-  systemstack([=] {
-    casGToWaiting(gp, _Grunning, waitReasonStoppingTheWorld);
-    stopTheWorldWithSema(reason);
-    casgstatus(gp, _Gwaiting, _Grunning);
+  systemstack([reason] {
+    // As soon as the goroutine counts as waiting its stack may be moved, and what the closure has
+    // captured with it.
+    stwReason r = reason;
+    g* self = getg()->m->curg;
+    casGToWaiting(self, _Grunning, waitReasonStoppingTheWorld);
+    stopTheWorldWithSema(r);
+    casgstatus(self, _Gwaiting, _Grunning);
   });
 }
 
@@ -60,6 +66,71 @@ void startTheWorld() {
   m* mp = acquirem();
   mp->preemptoff = "";
   semrelease1(&worldsema, true, 0);
+  releasem(mp);
+}
+
+void stopTheWorldGC(stwReason reason) {
+  semacquire(&gcsema);
+  stopTheWorld(reason);
+}
+
+void startTheWorldGC() {
+  startTheWorld();
+  semrelease(&gcsema);
+}
+
+void forEachP(waitReason reason, void (*fn)(p*)) {
+  systemstack([reason, fn] {
+    void (*f)(p*) = fn;  // not from the stack once it may be moved (stopTheWorld)
+    g* gp = getg()->m->curg;
+    // Preemptible, so that a mark worker which waits to scan this goroutine's stack gets it: we may
+    // be about to wait for that very worker.
+    casGToWaiting(gp, _Grunning, reason);
+    forEachPInternal(f);
+    casgstatus(gp, _Gwaiting, _Grunning);
+  });
+}
+
+void forEachPInternal(void (*fn)(p*)) {
+  m* mp = acquirem();
+  p* pp = mp->p;
+  lock(&sched.lock);
+  if (sched.safePointWait != 0) throw_("forEachP: sched.safePointWait != 0");
+  sched.safePointWait = gomaxprocs - 1;
+  sched.safePointFn = fn;
+  for (std::int32_t i = 0; i < allp.len; i++)
+    if (allp[i] != pp) allp[i]->runSafePointFn.Store(1);
+  preemptall();
+  // Who becomes idle or enters a system call from here on sees the mark. Those that are idle now stay
+  // so while we hold the lock.
+  for (p* p2 = sched.pidle; p2 != nullptr; p2 = p2->link)
+    if (p2->runSafePointFn.CompareAndSwap(1, 0)) {
+      fn(p2);
+      sched.safePointWait--;
+    }
+  bool wait = sched.safePointWait > 0;
+  unlock(&sched.lock);
+  POINT(foreachp_before_own);
+  fn(pp);
+  // Those in system calls are taken away; handoffp runs fn for them.
+  for (std::int32_t i = 0; i < allp.len; i++) {
+    p* p2 = allp[i];
+    if (p2->status.Load() == _Psyscall && p2->runSafePointFn.Load() == 1 &&
+        p2->status.CompareAndSwap(_Psyscall, _Pidle)) {
+      p2->syscalltick++;
+      handoffp(p2);
+    }
+  }
+  if (wait) {
+    while (!notetsleep(&sched.safePointNote, 100 * 1000)) preemptall();
+    noteclear(&sched.safePointNote);
+  }
+  if (sched.safePointWait != 0) throw_("forEachP: not done");
+  for (std::int32_t i = 0; i < allp.len; i++)
+    if (allp[i]->runSafePointFn.Load() != 0) throw_("forEachP: P did not run fn");
+  lock(&sched.lock);
+  sched.safePointFn = nullptr;
+  unlock(&sched.lock);
   releasem(mp);
 }
 
@@ -188,9 +259,9 @@ int GOMAXPROCS(int n) {
   int ret = gomaxprocs;
   unlock(&sched.lock);
   if (n <= 0 || n == ret) return ret;
-  stopTheWorld(stwGOMAXPROCS);
+  stopTheWorldGC(stwGOMAXPROCS);
   newprocs = n;
-  startTheWorld();
+  startTheWorldGC();
   return ret;
 }
 

@@ -8,6 +8,8 @@
 //  - The stack must not grow meanwhile, for a scan may start from syscallsp at any moment:
 //    stackguard0 is stackPreempt and throwsplit is set, so that any function with a stack check
 //    throws. All code in between is nosplit or runs on g0; the bookkeeping below does the latter.
+//  - The registers that a called function keeps are in g.syscallregs: a scan sees them, and nobody
+//    moves the stack that they may point into.
 //  - m.locks is raised while the P is changed over, to keep newstack from preempting.
 #include "os_linux.h"
 #include "print.h"
@@ -44,6 +46,7 @@ void entersyscall1(void* arg) {
     unlock(&sched.lock);
   }
   p* pp = mp->p;
+  if (pp->runSafePointFn.Load() != 0) runSafePointFn();
   mp->syscalltick = pp->syscalltick;
   pp->m = nullptr;
   mp->oldp = pp;
@@ -157,7 +160,9 @@ void exitsyscall0(g* gp) {
     (gp)->syscallbp = getcallerbp(); \
   } while (0)
 
-GORT_NOSPLIT GORT_NOINLINE void entersyscall() {
+// The first code of entersyscall and entersyscallblock, which save the registers, is in
+// asm_amd64.S; it jumps here.
+extern "C" GORT_NOSPLIT GORT_NOINLINE void gort_entersyscall1() {
   g* gp = getg();
   gp->m->locks++;
   SAVE_SYSCALL_FRAME(gp);
@@ -166,7 +171,7 @@ GORT_NOSPLIT GORT_NOINLINE void entersyscall() {
   gort_systemstack(entersyscall1, gp);
 }
 
-GORT_NOSPLIT GORT_NOINLINE void entersyscallblock() {
+extern "C" GORT_NOSPLIT GORT_NOINLINE void gort_entersyscallblock1() {
   g* gp = getg();
   gp->m->locks++;
   SAVE_SYSCALL_FRAME(gp);

@@ -7,6 +7,7 @@
 //  - A preemption request is two stores, to g.stackguard0 and to the M's %fs:112; either may be lost
 //    to the owner's own store, so every request is repeated until it shows.
 #include "netpoll.h"
+#include "mgc.h"
 #include "os_linux.h"
 #include "print.h"
 #include "proc.h"
@@ -19,7 +20,6 @@ namespace gort::runtime {
 namespace {
 
 constexpr std::int64_t forcePreemptNS = 10 * 1000 * 1000;
-constexpr std::int64_t forcegcperiod = 120ll * 1000 * 1000 * 1000;
 
 // Takes Ps from system calls that last, preempts goroutines that run long. Returns the number of Ps
 // taken.
@@ -105,7 +105,7 @@ void sysmon() {
         if (next > now) {
           sched.sysmonwait.Store(true);
           unlock(&sched.lock);
-          std::int64_t sleep = forcegcperiod / 2;
+          std::int64_t sleep = forcegcperiod.Load() / 2;
           if (next - now < sleep) sleep = next - now;
           syscallWake = notetsleep(&sched.sysmonnote, sleep);
           lock(&sched.lock);
@@ -126,12 +126,36 @@ void sysmon() {
       idle = 0;
     else
       idle++;
+    // Two minutes without a cycle: have one, so that finalizers run and memory is given back.
+    if (gcTrigger{gcTriggerTime, now}.test() && forcegc.idle.Load()) {
+      lock(&forcegc.lock);
+      forcegc.idle.Store(false);
+      gList list;
+      list.push(forcegc.gp);
+      injectglist(&list);
+      unlock(&forcegc.lock);
+    }
     if (dbg.schedtrace > 0 &&
         lasttrace + static_cast<std::int64_t>(dbg.schedtrace) * 1000000 <= now) {
       lasttrace = now;
       schedtrace(dbg.scheddetail > 0);
     }
     unlock(&sched.sysmonlock);
+  }
+}
+
+atomic::Int64 forcegcperiod{120ll * 1000 * 1000 * 1000};
+forcegcstate forcegc;
+
+void forcegchelper() {
+  forcegc.gp = getg();
+  lockInit(&forcegc.lock, lockRankForcegc);
+  for (;;) {
+    lock(&forcegc.lock);
+    if (forcegc.idle.Load()) throw_("forcegc: phase error");
+    forcegc.idle.Store(true);
+    goparkunlock(&forcegc.lock, waitReasonForceGCIdle, traceBlockSystemGoroutine, 1);
+    gcStart({gcTriggerTime, nanotime()});
   }
 }
 

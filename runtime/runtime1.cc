@@ -21,10 +21,13 @@ struct dbgVar {
 };
 
 const dbgVar dbgvars[] = {
+    {"adaptivestackstart", &dbg.adaptivestackstart},
     {"asyncpreemptoff", &dbg.asyncpreemptoff},
+    {"clobberfree", &dbg.clobberfree},
     {"dontfreezetheworld", &dbg.dontfreezetheworld},
     {"efence", &dbg.efence},
     {"gccheckmark", &dbg.gccheckmark},
+    {"gcevery", &dbg.gcevery},
     {"gcshrinkstackoff", &dbg.gcshrinkstackoff},
     {"gcstoptheworld", &dbg.gcstoptheworld},
     {"gctrace", &dbg.gctrace},
@@ -143,6 +146,7 @@ void setTraceback(const char* level) {
 }
 
 void parsedebugvars() {
+  dbg.adaptivestackstart = 1;
   if (const char* s = gogetenv("GODEBUG")) parsegodebug(s);
   const char* s = gogetenv("GOTRACEBACK");
   setTraceback(s != nullptr ? s : "");

@@ -32,7 +32,9 @@ void setTraceback(const char* level);
 // What GODEBUG=name=value,... sets. (Go's variable is called debug; here that is the namespace of
 // package runtime/debug.)
 struct dbgT {
+  std::int32_t adaptivestackstart;  // new goroutines get as much stack as the scanned ones use
   std::int32_t asyncpreemptoff;  // no preemption by signals
+  std::int32_t clobberfree;  // the sweeper overwrites what it frees
   std::int32_t dontfreezetheworld;  // a crash does not stop the other goroutines first
   std::int32_t efence;  // stacks: every one from pages of its own, never used again
   std::int32_t gccheckmark;
@@ -43,6 +45,7 @@ struct dbgT {
   std::int32_t schedtrace;  // ms between the scheduler's trace lines, 0 for none
   std::int32_t tracebackancestors;  // number of creators' stacks that a traceback adds
   // This port's own:
+  std::int32_t gcevery;  // collect at every so many allocations, 0 for never
   std::int32_t stackmoveall;  // newstack moves the stack at every call
   std::int32_t stackpoison;  // new and freed stacks are filled with a pattern
   std::int32_t

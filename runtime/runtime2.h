@@ -12,6 +12,9 @@
 #include "atomic.h"
 #include "lock_futex.h"
 #include "lockrank.h"
+#include "mgcwork.h"
+#include "mstats.h"
+#include "mwbbuf.h"
 #include "sys.h"
 
 namespace gort::runtime {
@@ -156,6 +159,9 @@ struct g {
   gobuf sched;  // valid while g does not run
   // Bytes that the function which called __morestack needs; 0 when none is stopped there. Owner.
   uintptr morestackframe;
+  // While in _Gsyscall: rbx and r12 to r15 as they were at the call. The goroutine may keep its only
+  // pointer to an object there.
+  uintptr syscallregs[5];
 
   // If in _Gsyscall: where the stack stood at the call, for tracebacks and stack scans. 0 otherwise.
   uintptr syscallsp;
@@ -183,7 +189,9 @@ struct g {
   atomic::Racy<bool> preemptStop;
   bool preemptShrink;  // shrink the stack at the next synchronous safe point; protected by _Gscan
   bool asyncSafePoint;  // stopped by a signal: frames in unknown state, the stack must not move
-  bool gcscandone;  // stack scanned in this cycle; protected by _Gscan
+  // Stack scanned in this cycle. Set under _Gscan; reset, like gcAssistBytes, before a cycle begins,
+  // while the goroutine may be running: nobody looks at either then.
+  atomic::Racy<bool> gcscandone;
   bool throwsplit;  // growing the stack now is an error (in a system call); owner
   // There are unlocked channels whose sudogs point into this stack: a copy must take their locks.
   // Written by the owner before it parks (under those locks, in the park commit) and after it wakes.
@@ -210,6 +218,10 @@ struct g {
   struct timer* timer;  // cached for time::Sleep; owner
   atomic::Uint32 selectDone;  // 1 once a case of the select g is blocked in has won
   deferframe* deferframe_;  // innermost func() frame; a record on this stack; owner
+
+  // Bytes that g may allocate before it has to help marking; negative: its debt. Owner, and who pays
+  // for it while it waits; reset before a cycle begins.
+  atomic::Racy<std::int64_t> gcAssistBytes;
 
   void* racectx;  // TSan fiber; null in plain builds
   uintptr racestack;  // its shadow-stack position when empty
@@ -363,6 +375,24 @@ struct p {
   std::int32_t timerscap;
   atomic::Uint32 numTimers;
   atomic::Uint32 deletedTimers;
+
+  // Mark work found and not yet given to others, and pointers that the write barrier has caught.
+  // Owner, between safe points.
+  gcWork gcw;
+  struct wbBuf wbBuf;
+
+  // ns of assists, and of fractional marking in this cycle. Owner.
+  std::int64_t gcAssistTime;
+  std::int64_t gcFractionalMarkTime;
+  // What kind of mark worker runs here now, and since when (ns). Owner.
+  std::uint8_t gcMarkWorkerMode;
+  std::int64_t gcMarkWorkerStartTime;
+  // Sizes and number of the stacks scanned on this P in this cycle (bytes); owner.
+  std::uint64_t scannedStackSize;
+  std::uint64_t scannedStacks;
+  void* pinnerCache;  // cleared in each cycle; nothing is kept there yet
+
+  heapStatsDelta statsDelta;
 
   // Ask this P to enter the scheduler soon, whatever runs on it. Relaxed as g.preempt.
   atomic::Racy<bool> preempt;

@@ -29,6 +29,7 @@
 #include <emmintrin.h>
 
 #include "chan.h"
+#include "mgc.h"
 #include "panic.h"
 #include "print.h"
 #include "proc.h"
@@ -145,6 +146,8 @@ void copystack(g* gp, uintptr newsize) {
   if (gp->pinned) throw_("copystack: goroutine is pinned");
   uintptr used = old.hi - gp->sched.sp;
 
+  gcController.addScannableStack(static_cast<std::int64_t>(newsize) -
+                                 static_cast<std::int64_t>(old.hi - old.lo));
   stack nw = stackalloc(static_cast<std::uint32_t>(newsize), colorOf(old.hi));
   if (dbg.stackpoison > 0) fillstack(nw, 0xfd);
 
@@ -197,6 +200,8 @@ void shrinkstack(g* gp) {
   }
   if (!isShrinkStackSafe(gp)) throw_("shrinkstack at bad time");
   if (dbg.gcshrinkstackoff > 0) return;
+  // A worker counts as waiting while it marks (mgcworker.cc).
+  if (isGCWorker(gp)) return;
   uintptr oldsize = gp->stack.hi - gp->stack.lo;
   uintptr newsize = oldsize / 2;
   if (newsize < fixedStack) return;

@@ -1,6 +1,7 @@
 // Goroutine stacks: allocation, growth by copying, shrinking. Ports stack.go.
 #pragma once
 
+#include "mcache.h"
 #include "runtime2.h"
 
 namespace gort::runtime {
@@ -25,7 +26,6 @@ inline constexpr uintptr stackPreempt = ~uintptr(0) & uintptr(-1314);
 inline constexpr uintptr stackFork = ~uintptr(0) & uintptr(-1234);
 inline constexpr uintptr stackForceMove = ~uintptr(0) & uintptr(-275);
 
-inline constexpr int _NumStackOrders = 4;
 inline constexpr uintptr _StackCacheSize = 32 << 10;
 
 extern std::uint32_t startingStackSize;
@@ -45,6 +45,8 @@ void stackinit();
 struct stack stackalloc(std::uint32_t n, uintptr color = anyColor);
 void stackfree(struct stack stk);
 void stackcache_clear(struct mcache* c);
+// Gives back the spans of which all stacks are free; after a cycle, on g0.
+void freeStackSpans();
 // Moves gp's stack to a new one of newsize bytes. gp is _Gcopystack (its own growth) or held by its
 // _Gscan bit.
 void copystack(g* gp, uintptr newsize);

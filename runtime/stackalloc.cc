@@ -8,12 +8,15 @@
 //    (stack.h), so the free stacks of an order are listed by colour. A span holds stackColors bytes
 //    of stacks side by side, one of each colour that is equal modulo their size. Any stack will do
 //    for a new goroutine; these go through the colours in turn, so that all are used alike.
-//  - stackpool[order].mu protects the pool's lists and allocCount of its spans; a P's stackcache
-//    belongs to that P. A free stack's first words link it.
+//  - stackpool[order].mu protects the pool's lists and allocCount of its spans; stackLarge.lock its
+//    lists; a P's stackcache belongs to that P. A free stack's first words link it.
+//  - A span of stacks goes back to the page heap only while the collector is off. What is freed while
+//    it marks stays in stackpool and stackLarge, for other stacks, until freeStackSpans.
 //  - All of this runs on g0: it must not itself need more stack.
 //  - With GODEBUG=stackfaultonfree=1 every stack is its own mapping, which turns inaccessible when
 //    freed and is never used again; freedStacks remembers whose it was.
 #include "malloc.h"
+#include "mgc.h"
 #include "os_linux.h"
 #include "print.h"
 #include "proc.h"
@@ -55,7 +58,7 @@ int orderOf(uintptr n) {
   return order;
 }
 
-// stackpool[order].mu must be held by the callers of these four.
+// stackpool[order].mu must be held by the callers of these five.
 void poolinsert(stackpoolItem* pool, uintptr x, uintptr n) {
   int i = colorIndex(x + n);
   auto* f = reinterpret_cast<freestack*>(x);
@@ -79,15 +82,22 @@ void poolremove(stackpoolItem* pool, uintptr x, uintptr n) {
   }
 }
 
+// Gives back a span that has only free stacks.
+void freepoolspan(stackpoolItem* pool, mspan* s) {
+  uintptr n = s->elemsize;
+  for (uintptr x = s->firstStack; x < s->firstStack + stackColors; x += n) poolremove(pool, x, n);
+  mheap_.freeManual(s);
+}
+
 uintptr stackpoolalloc(int order, uintptr color) {
   stackpoolItem* pool = &stackpool[order];
   uintptr n = fixedStack << order;
-  lockWithRankMayAcquire(&mheaplock, lockRankMheap);
+  lockWithRankMayAcquire(&mheap_.lock, lockRankMheap);
   if (color == anyColor ? pool->nonempty == 0 : (pool->nonempty & 1u << colorIndex(color)) == 0) {
     uintptr rest = color == anyColor ? 0 : color % n;
     // Room to begin at an address that is rest modulo n; spans are aligned to pages.
     uintptr room = n > _PageSize ? n : rest != 0 ? _PageSize : 0;
-    mspan* s = allocManual((stackColors + room) >> _PageShift);
+    mspan* s = mheap_.allocManual((stackColors + room) >> _PageShift);
     if (s == nullptr) throw_("out of memory");
     if (s->allocCount != 0) throw_("bad allocCount");
     s->elemsize = n;
@@ -113,12 +123,38 @@ void stackpoolfree(uintptr x, int order) {
   stackpoolItem* pool = &stackpool[order];
   mspan* s = spanOfUnchecked(x);
   uintptr n = s->elemsize;
-  if (s->state != mSpanManual) throw_("freeing stack not in a stack span");
+  if (s->state.Load() != mSpanManual) throw_("freeing stack not in a stack span");
   poolinsert(pool, x, n);
-  if (--s->allocCount == 0) {
-    for (uintptr y = s->firstStack; y < s->firstStack + stackColors; y += n) poolremove(pool, y, n);
-    freeManual(s);
+  s->allocCount--;
+  // Not while the collector marks: it looks at the spans that its work brings up, and a span of
+  // stacks must not become one of objects under its eyes. freeStackSpans does it afterwards.
+  if (s->allocCount == 0 && gcphase == _GCoff) freepoolspan(pool, s);
+}
+
+// Large stacks that were freed during marking, by the binary logarithm of their pages.
+struct {
+  mutex lock;
+  mSpanList free[48 - _PageShift];  // protected by lock
+} stackLarge;
+
+int stacklog2(uintptr n) { return __builtin_ctzll(n >> _PageShift); }
+
+// A span of bytes for a large stack of n bytes.
+mspan* stacklargealloc(uintptr n, uintptr bytes) {
+  lockWithRankMayAcquire(&mheap_.lock, lockRankMheap);
+  lock(&stackLarge.lock);
+  mSpanList* list = &stackLarge.free[stacklog2(n)];
+  mspan* s = list->first;
+  // Those that were made for a stack of any colour have no room to choose one.
+  while (s != nullptr && s->npages << _PageShift < bytes) s = s->next;
+  if (s != nullptr) list->remove(s);
+  unlock(&stackLarge.lock);
+  if (s == nullptr) {
+    s = mheap_.allocManual(bytes >> _PageShift);
+    if (s == nullptr) throw_("out of memory");
+    s->elemsize = n;
   }
+  return s;
 }
 
 // Takes a stack of the colour from a P's cache; 0 if there is none.
@@ -182,6 +218,7 @@ bool useCache(m* mp) { return mp->p != nullptr && mp->preemptoff[0] == 0; }
 void stackinit() {
   static_assert(_StackCacheSize % _PageSize == 0, "cache size must be a multiple of page size");
   for (auto& pool : stackpool) lockInit(&pool.mu, lockRankStackpool);
+  lockInit(&stackLarge.lock, lockRankStackLarge);
   lockInit(&freedLock, lockRankLeafRank);
 }
 
@@ -205,9 +242,7 @@ struct stack stackalloc(std::uint32_t n, uintptr color) {
     return place(v, size);
   }
   if (!isSmallStack(n)) {
-    mspan* s = allocManual((n + room) >> _PageShift);
-    if (s == nullptr) throw_("out of memory");
-    s->elemsize = n;
+    mspan* s = stacklargealloc(n, n + room);
     return place(s->base(), n);
   }
   int order = orderOf(n);
@@ -256,8 +291,15 @@ void stackfree(struct stack stk) {
     return;
   }
   mspan* s = spanOfUnchecked(v);
-  if (s->state != mSpanManual) throw_("bad span state");
-  freeManual(s);
+  if (s->state.Load() != mSpanManual) throw_("bad span state");
+  if (gcphase == _GCoff) {
+    mheap_.freeManual(s);
+    return;
+  }
+  // As in stackpoolfree.
+  lock(&stackLarge.lock);
+  stackLarge.free[stacklog2(n)].insert(s);
+  unlock(&stackLarge.lock);
 }
 
 void stackcache_clear(mcache* c) {
@@ -272,6 +314,30 @@ void stackcache_clear(mcache* c) {
     c->stackcache[order].size = 0;
     unlock(&stackpool[order].mu);
   }
+}
+
+void freeStackSpans() {
+  for (stackpoolItem& pool : stackpool) {
+    lock(&pool.mu);
+    for (freestack* list : pool.free) {
+      for (freestack* f = list; f != nullptr;) {
+        // The stacks of one span have different colours: the next one here is another span's.
+        freestack* next = f->next;
+        mspan* s = spanOfUnchecked(reinterpret_cast<uintptr>(f));
+        if (s->allocCount == 0) freepoolspan(&pool, s);
+        f = next;
+      }
+    }
+    unlock(&pool.mu);
+  }
+  lock(&stackLarge.lock);
+  for (mSpanList& list : stackLarge.free) {
+    while (mspan* s = list.first) {
+      list.remove(s);
+      mheap_.freeManual(s);
+    }
+  }
+  unlock(&stackLarge.lock);
 }
 
 // Called by the fault handler, which must not block: it reads without the lock, and a torn entry

@@ -3,9 +3,15 @@
 // allPools holds the pools that have a local part, oldPools those that have only victims. Both are
 // protected by allPoolsMu together with pinning, or by a stopped world: the world cannot stop while
 // a goroutine is pinned.
+//
+// The parts are in collected memory, and pools may be. Pointers in them are atomic words, not ptrs, so
+// what is stored there and what is taken out is told to the write barrier by name (gcWriteBarrierInit)
+// while the goroutine is pinned, which leaves no safe point in between.
 #include "sync_pool.h"
 
 #include "malloc.h"
+#include "mbarrier.h"
+#include "panic_throw.h"
 #include "proc.h"
 #include "sync.h"
 
@@ -19,6 +25,7 @@ poolBase* oldPools;
 }  // namespace
 
 void poolBase::link(poolBase** list) {
+  runtime::gcWriteBarrierInit(this);
   list_ = list;
   prev_ = nullptr;
   next_ = *list;
@@ -28,6 +35,9 @@ void poolBase::link(poolBase** list) {
 
 void poolBase::unlink() {
   if (list_ == nullptr) return;
+  runtime::gcWriteBarrierInit(this);
+  runtime::gcWriteBarrierInit(next_);
+  runtime::gcWriteBarrierInit(prev_);
   (prev_ != nullptr ? prev_->next_ : *list_) = next_;
   if (next_ != nullptr) next_->prev_ = prev_;
   list_ = nullptr;
@@ -47,6 +57,7 @@ poolBase::~poolBase() {
 
 void poolBase::put(void* x) {
   poolLocal* l = pin().l;
+  runtime::gcWriteBarrierInit(x);
   if (l->private_.LoadRelaxed() == nullptr)
     l->private_.StoreRel(x);
   else
@@ -64,6 +75,7 @@ void* poolBase::get() {
     x = p.l->shared.popHead();
     if (x == nullptr) x = getSlow(p.pid);
   }
+  runtime::gcWriteBarrierInit(x);
   runtime::procUnpin();
   return x;
 }
@@ -125,12 +137,15 @@ poolBase::pinned poolBase::pinSlow() {
       link(&allPools);
     }
     runtime::sync_runtime_registerPoolCleanup(poolCleanup);
-    char* mem =
-        static_cast<char*>(runtime::mallocgc(size * sizeof(poolLocal) + alignof(poolLocal)));
-    l = reinterpret_cast<poolLocal*>(
-        runtime::alignUp(reinterpret_cast<runtime::uintptr>(mem), alignof(poolLocal)));
+    // Size classes that are multiples of 128 are aligned to it.
+    void* mem = runtime::mallocgc(size * sizeof(poolLocal), runtime::typeOf<poolLocal>());
+    if (reinterpret_cast<runtime::uintptr>(mem) % alignof(poolLocal) != 0)
+      runtime::throw_("sync: Pool's memory is not aligned");
+    l = static_cast<poolLocal*>(mem);
     for (std::uint64_t i = 0; i < size; i++) ::new (&l[i]) poolLocal();
     // The old array and what is in it is lost, as after a collection.
+    runtime::gcWriteBarrierInit(local_.LoadRelaxed());
+    runtime::gcWriteBarrierInit(l);
     local_.StoreRel(l);
     localSize_.StoreRel(size);
   }

@@ -1,7 +1,10 @@
 // The queue inside sync::Pool. Ports sync/poolqueue.go; invariants in sync_poolqueue.h.
+//
+// The caller is pinned; it tells the write barrier of elements (sync_pool.cc). Rings are told of here.
 #include "sync_poolqueue.h"
 
 #include "malloc.h"
+#include "mbarrier.h"
 
 namespace gort::sync {
 namespace {
@@ -19,8 +22,9 @@ constexpr std::uint64_t pack(std::uint32_t head, std::uint32_t tail) {
 poolChainElt* newElt(std::uint32_t size) {
   poolChainElt* e = runtime::new_<poolChainElt>();
   e->q.size = size;
-  e->q.vals =
-      static_cast<atomic::Pointer<void>*>(runtime::mallocgc(size * sizeof(atomic::Pointer<void>)));
+  // Newer than e: needs no barrier.
+  e->q.vals = static_cast<atomic::Pointer<void>*>(runtime::mallocgc(
+      size * sizeof(atomic::Pointer<void>), runtime::typeOf<atomic::Pointer<void>>()));
   return e;
 }
 
@@ -79,6 +83,7 @@ void poolChain::pushHead(void* val) {
 
   std::uint32_t size = d->q.size < dequeueLimit / 2 ? d->q.size * 2 : dequeueLimit;
   poolChainElt* d2 = newElt(size);
+  runtime::gcWriteBarrierInit(d);
   d2->prev.Store(d);
   head = d2;
   d->next.Store(d2);
@@ -100,6 +105,8 @@ void* poolChain::popTail() {
     poolChainElt* d2 = d->next.Load();
     if (void* val = d->q.popTail()) return val;
     if (d2 == nullptr) return nullptr;
+    runtime::gcWriteBarrierInit(d);
+    runtime::gcWriteBarrierInit(d2);
     if (tail.CompareAndSwap(d, d2)) {
       // So that popHead does not go back to it, and the collector can have it.
       d2->prev.Store(nullptr);

@@ -3,10 +3,11 @@
 // Invariants:
 //  - A timer's function runs on g0 and must not block: sendTime sends only if there is room, and
 //    its channels have room for one; goFunc only starts a goroutine.
-//  - Timers and tickers live in collected memory and are not freed while the runtime may have them
-//    on a heap.
+//  - Timers and tickers live in collected memory. The collector takes those on a P's heap for
+//    reachable, and through them their channel or function.
 #include "chan.h"
 #include "godefer.h"
+#include "mbarrier.h"
 #include "proc.h"
 #include "time.h"
 
@@ -155,6 +156,7 @@ Timer* NewTimer(Duration d) {
   t->r_.when = when(d);
   t->r_.f = sendTime;
   t->r_.arg = t->C.raw();
+  runtime::publish(t);
   runtime::startTimer(&t->r_);
   return t;
 }
@@ -168,6 +170,7 @@ Timer* startFunc(Duration d, void (*call)(void*), void* f) {
   t->r_.when = when(d);
   t->r_.f = Timer::goFunc;
   t->r_.arg = t;
+  runtime::publish(t);
   runtime::startTimer(&t->r_);
   return t;
 }
@@ -199,6 +202,7 @@ Ticker* NewTicker(Duration d) {
   t->r_.period = d.Nanoseconds();
   t->r_.f = sendTime;
   t->r_.arg = t->C.raw();
+  runtime::publish(t);
   runtime::startTimer(&t->r_);
   return t;
 }

@@ -3,6 +3,7 @@
 #include "timeheap.h"
 
 #include "malloc.h"
+#include "mbarrier.h"
 #include "netpoll.h"
 #include "os_linux.h"
 #include "proc.h"
@@ -110,6 +111,8 @@ void doaddtimer(p* pp, timer* t) {
   // Idle Ms wait for timers in the poller.
   if (!netpollinited()) netpollGenericInit();
   if (t->pp != nullptr) throw_("doaddtimer: P already set in timer");
+  // The heap of timers is a root, and adding and dropping one are stores to it.
+  gcWriteBarrierInit(t);
   t->pp = pp;
   growTimers(pp);
   std::int32_t i = pp->timerslen++;
@@ -122,6 +125,7 @@ void doaddtimer(p* pp, timer* t) {
 // Takes the timer at i off pp's heap; returns the smallest index changed.
 static std::int32_t dodeltimer(p* pp, std::int32_t i) {
   if (pp->timers[i]->pp != pp) throw_("dodeltimer: wrong P");
+  gcWriteBarrierInit(pp->timers[i]);
   pp->timers[i]->pp = nullptr;
   std::int32_t last = --pp->timerslen;
   std::int32_t smallestChanged = i;
@@ -141,6 +145,7 @@ static std::int32_t dodeltimer(p* pp, std::int32_t i) {
 // dodeltimer(pp, 0), which needs no sifting up.
 void dodeltimer0(p* pp) {
   if (pp->timers[0]->pp != pp) throw_("dodeltimer0: wrong P");
+  gcWriteBarrierInit(pp->timers[0]);
   pp->timers[0]->pp = nullptr;
   std::int32_t last = --pp->timerslen;
   pp->timers[0] = pp->timers[last];
@@ -267,6 +272,7 @@ void clearDeletedTimers(p* pp) {
         break;
       case timerDeleted:
         if (!t->status.CompareAndSwap(s, timerRemoving)) break;
+        gcWriteBarrierInit(t);
         t->pp = nullptr;
         cdel++;
         i++;

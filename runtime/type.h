@@ -4,12 +4,13 @@
 // Invariants:
 //  - Descriptors are constants: made at compile time, one for each C++ type (typeOf<T>()), never
 //    written, never freed, safe to keep and compare anywhere.
-//  - ptrdata is 0 exactly when no word of the type can hold a pointer. What is not known to be free
-//    of pointers has every bit of its pointer mask set: the collector has to test each word before
-//    it believes it.
+//  - ptrdata is 0 exactly when no word of the type can hold a pointer. gcdata has one bit for each
+//    word up to ptrdata (typemap.h); a set bit says that there may be a pointer, and the collector
+//    tests the word before it believes it.
 //  - A descriptor with tflagCxx stands at the start of a cxxtype. gccgo never sets that flag.
 //  - bitwise<T>: copying the bytes of a T to raw memory makes a T, and a T that is no longer needed
-//    can be forgotten. All other types have elemops, and only those are used to move their values.
+//    can be forgotten. Its values travel by typedmemmove, which tells the write barrier. All other
+//    types have elemops, and only those are used to move their values.
 #pragma once
 
 #include <array>
@@ -19,6 +20,7 @@
 #include <utility>
 
 #include "sys.h"
+#include "typemap.h"
 
 namespace gort::runtime {
 
@@ -109,9 +111,13 @@ struct cxxtype {
   const elemops* ops;  // null for a bitwise type
 };
 
+// A ptr has constructors of its own, for the write barrier, and makes them count in every class that
+// contains one. They do nothing else to the bytes, which it says by trivial_abi: that passes on to
+// classes as triviality does.
 template <class T>
 inline constexpr bool bitwise =
-    std::is_trivially_move_constructible_v<T> && std::is_trivially_destructible_v<T>;
+    std::is_trivially_destructible_v<T> &&
+    (std::is_trivially_move_constructible_v<T> || __is_trivially_relocatable(T));
 
 namespace types {
 
@@ -157,8 +163,7 @@ constexpr std::uint8_t kindOf() {
 
 // No word of a T is a pointer.
 template <class T>
-inline constexpr bool noscan = std::is_arithmetic_v<std::remove_all_extents_t<T>> ||
-                               std::is_enum_v<std::remove_all_extents_t<T>> || std::is_empty_v<T>;
+inline constexpr bool noscan = !mayHavePointers<T>();
 
 template <class T>
 inline constexpr stringStruct str{name<T>().data(), static_cast<std::int64_t>(name<T>().size())};
@@ -194,9 +199,16 @@ constexpr cxxtype make() {
   t.typ.align = t.typ.fieldAlign = alignof(T);
   t.typ.kind = kindOf<T>();
   t.typ.str = &str<T>;
-  if constexpr (!noscan<T> && sizeof(T) >= sys::PtrSize) {
+  static_assert(!mask<T>.misaligned,
+                "the collector cannot see all pointers of this type: one of them does not stand at a "
+                "multiple of 8 bytes. Remove the packing, or keep objects of it out of make, slices, "
+                "channels and any (new, std::vector and the stack take it)");
+  if constexpr (mask<T>.tooMany) {
     t.typ.ptrdata = alignDown(sizeof(T), sys::PtrSize);
     t.typ.gcdata = ones<sizeof(T) / sys::PtrSize>.data();
+  } else if constexpr (!noscan<T>) {
+    t.typ.ptrdata = mask<T>.ptrdata;
+    t.typ.gcdata = mask<T>.bits.data();
   }
   if constexpr (std::is_integral_v<T> || std::is_enum_v<T> || std::is_pointer_v<T>)
     t.typ.tflag |= tflagRegularMemory;
@@ -229,6 +241,9 @@ inline constexpr _type emptyStruct{.size = 0,
 // The descriptor of a C++ type.
 template <class T>
 constexpr const _type* typeOf() {
+  static_assert(std::is_object_v<T>, "references, functions and void have no values to be kept");
+  static_assert(requires { sizeof(T); }, "the type is incomplete here: its pointers are not known");
+  static_assert(!std::is_abstract_v<T>, "an abstract class has no objects of its own");
   return &types::desc<std::remove_cv_t<T>>.typ;
 }
 

@@ -17,11 +17,11 @@ namespace rt = gort::runtime;
 // Allocation takes a lock that growing a stack takes too: both on g0, as in the runtime.
 rt::mspan* alloc(rt::uintptr npages) {
   rt::mspan* s = nullptr;
-  rt::systemstack([&] { s = rt::allocManual(npages); });
+  rt::systemstack([&] { s = rt::mheap_.allocManual(npages); });
   return s;
 }
 void release(rt::mspan* s) {
-  rt::systemstack([&] { rt::freeManual(s); });
+  rt::systemstack([&] { rt::mheap_.freeManual(s); });
 }
 
 struct Block {
@@ -54,7 +54,7 @@ void step(std::vector<Block>* blocks, rt::uintptr* live, rt::uintptr tag) {
   if (*live + n > kMaxLive) return;
   rt::mspan* s = alloc(n);
   CHECK_GO(s != nullptr && s->npages == n && s->base() % rt::_PageSize == 0);
-  CHECK_GO(s->state == rt::mSpanManual);
+  CHECK_GO(s->state.Load() == rt::mSpanManual);
   Block b{s, s->base(), n, tag};
   for (const Block& o : *blocks)
     CHECK_GO(b.base + b.npages * rt::_PageSize <= o.base ||
@@ -112,8 +112,9 @@ GORT_TEST("mallocgc: zero, aligned, apart") {
   };
   std::vector<Piece> pieces;
   for (rt::uintptr n = 1; n < 3000; n += 1 + n / 16) {
-    auto* p = static_cast<unsigned char*>(rt::mallocgc(n));
-    CHECK_GO(reinterpret_cast<rt::uintptr>(p) % (n >= 16 ? 16 : 8) == 0);
+    auto* p = static_cast<unsigned char*>(rt::mallocgc(n, nullptr));
+    rt::uintptr align = n & -n;  // the largest power of two in n
+    CHECK_GO(reinterpret_cast<rt::uintptr>(p) % (align < 16 ? align : 16) == 0);
     for (rt::uintptr i = 0; i < n; i++) CHECK_GO(p[i] == 0);
     for (rt::uintptr i = 0; i < n; i++) p[i] = static_cast<unsigned char>(n);
     pieces.push_back({p, n});

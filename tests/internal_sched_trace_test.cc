@@ -31,9 +31,12 @@ const std::regex kM("  M[0-9]+: p=" NUMNIL " curg=" NUMNIL " mallocing=" NUM " t
 const std::regex kG("  G[0-9]+: status=[0-9]+\\([^()]*(\\([^()]*\\))?[^()]*\\) m=" NUMNIL
                     " lockedm=" NUMNIL);
 
+// The whole lines of text. The process may end while sysmon prints: what follows the last «SCHED»
+// may be cut off and is left out.
 std::vector<std::string> lines(const std::string& text) {
   std::vector<std::string> v;
-  std::istringstream in(text);
+  std::size_t last = text.rfind("\nSCHED ");
+  std::istringstream in(last == std::string::npos ? text : text.substr(0, last + 1));
   for (std::string line; std::getline(in, line);) v.push_back(line);
   return v;
 }

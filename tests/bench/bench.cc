@@ -275,6 +275,103 @@ void parked() {
   report("park, wake and exit", n, static_cast<double>(runtime::nanotime() - start) / n, "ns/op");
 }
 
+// ---- memory ----
+
+struct Small {
+  ptr<Small> next;
+  std::int64_t a = 0, b = 0, c = 0;
+};
+// What the compiler cannot prove unused: the last object of each kind.
+ptr<Small> keepSmall;
+slice<unsigned char> keepBytes;
+ptr<std::int32_t> keepTiny;
+
+void allocSmall(int n) {
+  for (int i = 0; i < n; i++) keepSmall = make<Small>();
+}
+void allocNoscan(int n) {
+  for (int i = 0; i < n; i++) keepBytes = make_slice<unsigned char>(64);
+}
+void allocTiny(int n) {
+  for (int i = 0; i < n; i++) keepTiny = make<std::int32_t>(i);
+}
+void allocLarge(int n) {
+  for (int i = 0; i < n; i++) keepBytes = make_slice<unsigned char>(64 << 10);
+}
+void allocParallel(int n) {
+  auto done = make_chan<int>();
+  for (int k = 0; k < 4; k++)
+    go([=] {
+      slice<ptr<Small>> last = make_slice<ptr<Small>>(16);
+      for (int i = 0; i < n / 4; i++) last[i % 16] = make<Small>();
+      done.send(static_cast<int>(last.len()));
+    });
+  for (int k = 0; k < 4; k++) done.recv();
+}
+
+struct Tree {
+  ptr<Tree> left, right;
+};
+Tree* bottomUp(int depth) {
+  if (depth <= 0) return make<Tree>();
+  Tree* l = bottomUp(depth - 1);
+  return make<Tree>(l, bottomUp(depth - 1));
+}
+int itemCheck(const Tree* t) {
+  return t->left == nullptr ? 1 : 1 + itemCheck(t->left) + itemCheck(t->right);
+}
+// One tree of depth 16 is kept; n trees of depth 10 come and go.
+void binaryTrees(int n) {
+  Tree* kept = bottomUp(16);
+  int check = 0;
+  for (int i = 0; i < n; i++) check += itemCheck(bottomUp(10));
+  if (check != n * 2047 || itemCheck(kept) != 131071) std::abort();
+}
+
+void readMemStats(int n) {
+  auto* m = make<runtime::MemStats>();
+  for (int i = 0; i < n; i++) runtime::ReadMemStats(m);
+}
+
+void gcForced(int n) {
+  for (int i = 0; i < n; i++) runtime::GC();
+}
+
+// Collections while 10,000 goroutines are parked, and how long the world stood still in them.
+void gcGoroutines() {
+  if (!selected("GC, 10,000 goroutines")) return;
+  int n = static_cast<int>(100 * opt.scale) + 1;
+  auto c = make_chan<int>();
+  for (int i = 0; i < 10000; i++) go([=] { c.recv(); });
+  runtime::Gosched();
+  auto* m = make<runtime::MemStats>();
+  runtime::ReadMemStats(m);
+  std::uint64_t paused = m->PauseTotalNs;
+  std::int64_t start = runtime::nanotime();
+  for (int i = 0; i < n; i++) runtime::GC();
+  report("GC, 10,000 goroutines", n, static_cast<double>(runtime::nanotime() - start) / n, "ns/op");
+  runtime::ReadMemStats(m);
+  report("GC, 10,000 gor., pauses", n, static_cast<double>(m->PauseTotalNs - paused) / n, "ns/op");
+  c.close();
+}
+
+// The pauses of the cycles of a program that allocates with a heap of 32 MiB.
+void gcPauses() {
+  if (!selected("GC pauses")) return;
+  int n = static_cast<int>(200 * opt.scale) + 1;
+  Tree* kept = bottomUp(19);
+  auto* m = make<runtime::MemStats>();
+  runtime::ReadMemStats(m);
+  std::uint64_t paused = m->PauseTotalNs;
+  std::uint32_t cycles = m->NumGC;
+  for (int i = 0; i < n * 100; i++) bottomUp(10);
+  runtime::ReadMemStats(m);
+  std::uint32_t k = m->NumGC - cycles;
+  report("GC pauses, a cycle", static_cast<int>(k),
+         k == 0 ? 0 : static_cast<double>(m->PauseTotalNs - paused) / k, "ns/op");
+  if (itemCheck(kept) == 0) std::abort();
+}
+
 void usage() {
   std::puts(
       "usage: bench [--list] [--filter=TEXT] [--scale=F]\n"
@@ -319,6 +416,16 @@ int main(int argc, char** argv) {
     bench("panic and recover", 1000000, panicRecover);
     bench("sieve, a prime", 1000, sieve);
     bench("NewTimer and Stop", 1000000, timerStop);
+    bench("alloc 32 B, pointers", 20000000, allocSmall);
+    bench("alloc 64 B, no pointers", 20000000, allocNoscan);
+    bench("alloc tiny", 50000000, allocTiny);
+    bench("alloc 64 KiB", 200000, allocLarge);
+    bench("alloc 32 B, 4 goroutines", 20000000, allocParallel);
+    bench("binary trees, a tree", 4000, binaryTrees);
+    bench("ReadMemStats", 20000, readMemStats);
+    bench("GC", 500, gcForced);
+    gcGoroutines();
+    gcPauses();
     parked();
   });
 }

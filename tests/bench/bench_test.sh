@@ -22,4 +22,4 @@ done
   echo "an unknown argument was accepted" >&2
   exit 1
 }
-[[ $(./bench --list | wc -l) -ge 19 ]]
+[[ $(./bench --list | wc -l) -ge 29 ]]

@@ -336,6 +336,147 @@ func parked() {
 	report("park, wake and exit", n, float64(time.Since(start).Nanoseconds())/float64(n), "ns/op")
 }
 
+// ---- memory ----
+
+type small struct {
+	next    *small
+	a, b, c int64
+}
+
+var (
+	keepSmall *small
+	keepBytes []byte
+	keepTiny  *int32
+)
+
+func allocSmall(n int) {
+	for i := 0; i < n; i++ {
+		keepSmall = new(small)
+	}
+}
+
+func allocNoscan(n int) {
+	for i := 0; i < n; i++ {
+		keepBytes = make([]byte, 64)
+	}
+}
+
+func allocTiny(n int) {
+	for i := 0; i < n; i++ {
+		keepTiny = new(int32)
+		*keepTiny = int32(i)
+	}
+}
+
+func allocLarge(n int) {
+	for i := 0; i < n; i++ {
+		keepBytes = make([]byte, 64<<10)
+	}
+}
+
+func allocParallel(n int) {
+	done := make(chan int32)
+	for k := 0; k < 4; k++ {
+		go func() {
+			last := make([]*small, 16)
+			for i := 0; i < n/4; i++ {
+				last[i%16] = new(small)
+			}
+			done <- int32(len(last))
+		}()
+	}
+	for k := 0; k < 4; k++ {
+		<-done
+	}
+}
+
+type tree struct{ left, right *tree }
+
+func bottomUp(depth int) *tree {
+	if depth <= 0 {
+		return &tree{}
+	}
+	return &tree{bottomUp(depth - 1), bottomUp(depth - 1)}
+}
+
+func itemCheck(t *tree) int {
+	if t.left == nil {
+		return 1
+	}
+	return 1 + itemCheck(t.left) + itemCheck(t.right)
+}
+
+func binaryTrees(n int) {
+	kept := bottomUp(16)
+	check := 0
+	for i := 0; i < n; i++ {
+		check += itemCheck(bottomUp(10))
+	}
+	if check != n*2047 || itemCheck(kept) != 131071 {
+		panic("wrong tree")
+	}
+}
+
+func readMemStats(n int) {
+	var m runtime.MemStats
+	for i := 0; i < n; i++ {
+		runtime.ReadMemStats(&m)
+	}
+}
+
+func gcForced(n int) {
+	for i := 0; i < n; i++ {
+		runtime.GC()
+	}
+}
+
+func gcGoroutines() {
+	if !selected("GC, 10,000 goroutines") {
+		return
+	}
+	n := int(100**scale) + 1
+	c := make(chan int32)
+	for i := 0; i < 10000; i++ {
+		go func() { <-c }()
+	}
+	runtime.Gosched()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	paused := m.PauseTotalNs
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		runtime.GC()
+	}
+	report("GC, 10,000 goroutines", n, float64(time.Since(start).Nanoseconds())/float64(n), "ns/op")
+	runtime.ReadMemStats(&m)
+	report("GC, 10,000 gor., pauses", n, float64(m.PauseTotalNs-paused)/float64(n), "ns/op")
+	close(c)
+}
+
+func gcPauses() {
+	if !selected("GC pauses") {
+		return
+	}
+	n := int(200**scale) + 1
+	kept := bottomUp(19)
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	paused, cycles := m.PauseTotalNs, m.NumGC
+	for i := 0; i < n*100; i++ {
+		bottomUp(10)
+	}
+	runtime.ReadMemStats(&m)
+	k := m.NumGC - cycles
+	value := 0.0
+	if k != 0 {
+		value = float64(m.PauseTotalNs-paused) / float64(k)
+	}
+	report("GC pauses, a cycle", int(k), value, "ns/op")
+	if itemCheck(kept) == 0 {
+		panic("wrong tree")
+	}
+}
+
 func main() {
 	flag.Parse()
 	bench("ping-pong", 1000000, pingPong)
@@ -356,5 +497,15 @@ func main() {
 	bench("panic and recover", 1000000, panicRecover)
 	bench("sieve, a prime", 1000, sieve)
 	bench("NewTimer and Stop", 1000000, timerStop)
+	bench("alloc 32 B, pointers", 20000000, allocSmall)
+	bench("alloc 64 B, no pointers", 20000000, allocNoscan)
+	bench("alloc tiny", 50000000, allocTiny)
+	bench("alloc 64 KiB", 200000, allocLarge)
+	bench("alloc 32 B, 4 goroutines", 20000000, allocParallel)
+	bench("binary trees, a tree", 4000, binaryTrees)
+	bench("ReadMemStats", 20000, readMemStats)
+	bench("GC", 500, gcForced)
+	gcGoroutines()
+	gcPauses()
 	parked()
 }
