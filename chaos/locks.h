@@ -11,7 +11,7 @@
   X("allpLock", runtime::allpLock)                 \
   X("deadlock", runtime::deadlock)                 \
   X("debuglock", runtime::debuglock)               \
-  X("mheap.lock", runtime::mheap_.lock)             \
+  X("mheap.lock", runtime::mheap_.lock)            \
   X("paniclk", runtime::paniclk)                   \
   X("sched.deferlock", runtime::sched.deferlock)   \
   X("sched.gFree.lock", runtime::sched.gFree.lock) \

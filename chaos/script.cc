@@ -118,6 +118,14 @@ bool Roll(double probability) {
   return static_cast<double>(z >> 11) * 0x1p-53 < probability;
 }
 
+// The goroutine that this thread wants to stop, 0 for none.
+std::int64_t SuspendingGoid() {
+  const runtime::m* mp = CurrentM();
+  if (mp == nullptr) return 0;
+  const runtime::g* gp = mp->waitinggoroutine;
+  return gp == nullptr ? 0 : static_cast<std::int64_t>(gp->goid);
+}
+
 bool ConditionsHold(const ArmedTerm& armed, Point before, std::int64_t visit) {
   std::size_t lock = 0;
   for (const Condition& condition : armed.term->conditions) {
@@ -129,6 +137,9 @@ bool ConditionsHold(const ArmedTerm& armed, Point before, std::int64_t visit) {
       }
       case Condition::kAfter:
         if (before != condition.point) return false;
+        break;
+      case Condition::kSuspending:
+        if (SuspendingGoid() != condition.number) return false;
         break;
       case Condition::kVisit:
         if (visit != condition.number) return false;
@@ -256,6 +267,11 @@ Script::Builder& Script::Builder::After(Point p) {
 
 Script::Builder& Script::Builder::Visit(std::int64_t number) {
   term_.conditions.push_back({Condition::kVisit, {}, {}, number});
+  return *this;
+}
+
+Script::Builder& Script::Builder::Suspending(std::int64_t goid) {
+  term_.conditions.push_back({Condition::kSuspending, {}, {}, goid});
   return *this;
 }
 

@@ -36,6 +36,8 @@ class Script {
     Builder& Holding(std::string_view lock);
     // The last point that this thread came to before this one is p.
     Builder& After(Point p);
+    // This thread is about to stop goroutine goid, in suspendG.
+    Builder& Suspending(std::int64_t goid);
     // Any thread's number-th time here, counted from 1.
     Builder& Visit(std::int64_t number);
     // At most n times.

@@ -13,7 +13,7 @@ namespace {
 
 const std::vector<std::string> kActions = {"off",   "throw", "delay", "yield",
                                            "print", "hold",  "await", "movestack"};
-const std::vector<std::string> kConditions = {"holding", "after", "visit"};
+const std::vector<std::string> kConditions = {"holding", "after", "visit", "suspending"};
 
 // Recursive descent without backtracking. The first error is kept, and everything after it gives up
 // at once.
@@ -186,7 +186,7 @@ class Parser {
       SkipBlanks();
       const std::size_t start = position_;
       const std::string_view name = ReadName("");
-      if (name == "holding" || name == "after" || name == "visit") {
+      if (name == "holding" || name == "after" || name == "visit" || name == "suspending") {
         if (limited) FailAt(start, "conditions stand in front of the probability and the count");
         term.conditions.push_back(ReadCondition(name));
         Expect(":");
@@ -214,6 +214,9 @@ class Parser {
     } else if (name == "after") {
       condition.kind = Condition::kAfter;
       condition.point = ExpectPoint();
+    } else if (name == "suspending") {
+      condition.kind = Condition::kSuspending;
+      condition.number = ExpectNumber("the number of a goroutine, 1 or more", 1);
     } else {
       condition.kind = Condition::kVisit;
       condition.number = ExpectNumber("the number of the visit, 1 or more", 1);

@@ -5,7 +5,7 @@
 //   spec   = rule { ";" rule }
 //   rule   = pattern "=" term { "->" term }
 //   term   = { cond ":" } [ P "%" ] [ N "*" ] action
-//   cond   = "holding(" lock ")" | "after(" point ")" | "visit(" N ")"
+//   cond   = "holding(" lock ")" | "after(" point ")" | "visit(" N ")" | "suspending(" goid ")"
 //   action = "off" | "yield" | "throw(" text ")" | "print(" text ")"
 //          | "delay(" microseconds ")" | "hold(" point ")" | "await(" point ")" | "movestack"
 //
@@ -33,6 +33,7 @@ struct Condition {
     kHolding,  // this thread holds the lock
     kAfter,  // the last point that this thread came to before this one is `point`
     kVisit,  // this is the number-th time that any thread comes here
+    kSuspending,  // this thread is in suspendG for goroutine `number`
   };
   Kind kind;
   std::string lock;

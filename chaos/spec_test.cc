@@ -52,8 +52,9 @@ TEST_CASE("each action") {
   const auto rules = Parse(
       "retake_before_cas=off;retake_before_cas=delay(20);retake_before_cas=print(x y);"
       "retake_before_cas=hold(selectgo_locked);retake_before_cas=visit(7):yield;"
-      "retake_before_cas=await(selectgo_locked);retake_before_cas=movestack");
-  REQUIRE(rules.size() == 7);
+      "retake_before_cas=await(selectgo_locked);retake_before_cas=movestack;"
+      "retake_before_cas=suspending(1):yield");
+  REQUIRE(rules.size() == 8);
   CHECK(rules[0].terms[0].action.kind == Action::kOff);
   CHECK(rules[1].terms[0].action.number == 20);
   CHECK(rules[2].terms[0].action.text == "x y");
@@ -63,6 +64,8 @@ TEST_CASE("each action") {
   CHECK(rules[5].terms[0].action.kind == Action::kAwait);
   CHECK(rules[5].terms[0].action.point == Point::selectgo_locked);
   CHECK(rules[6].terms[0].action.kind == Action::kMoveStack);
+  CHECK(rules[7].terms[0].conditions[0].kind == Condition::kSuspending);
+  CHECK(rules[7].terms[0].conditions[0].number == 1);
 }
 
 TEST_CASE("a star names several points") {

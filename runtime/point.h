@@ -28,6 +28,7 @@
   X(copystack_before_sudog_lock, "stack.cc", "a stack copy is about to lock its channels")        \
   X(copystack_after_sudogs, "stack.cc", "sudogs point to the new stack, most is not yet copied")  \
   X(copystack_after_copy, "stack.cc", "the new stack is in place, the old one not yet freed")     \
+  X(suspendg_begin, "preempt.cc", "a thread is about to stop the goroutine m.waitinggoroutine")   \
   X(findrunnable_after_release_p, "proc_schedule.cc", "P given up, nmspinning not yet lowered")   \
   X(findrunnable_after_dec_nmspinning, "proc_schedule.cc", "nmspinning lowered, not yet parked")  \
   X(goschedimpl_after_globrunqput, "proc_park.cc", "g is on the global queue, nobody woken yet")  \
@@ -39,10 +40,11 @@
   X(selectgo_locked, "select.cc", "all channels of a select are locked")                          \
   X(selectgo_queued, "select.cc", "queued on all channels of a select, all locked, not parked")   \
   X(selectgo_before_relock, "select.cc", "woken from a select, channels not locked again")        \
-  X(markroot_span, "mgcroots.cc", "a mark worker is about to look at a span for finalizers")         \
-  X(markroot_before_suspend, "mgcroots.cc", "a mark worker is about to stop a goroutine to scan")   \
-  X(sweepone_before_acquire, "mgcsweep.cc", "a sweeper has found a span by index, not taken it")    \
-  X(foreachp_before_own, "proc_stw.cc", "a ragged barrier has asked all Ps, and not run its own")   \
+  X(recordspan_grown, "mheap.cc", "allspans is a new array, mheap.lock is held")                  \
+  X(markroot_span, "mgcroots.cc", "a mark worker is about to look at a span for finalizers")      \
+  X(markroot_before_suspend, "mgcroots.cc", "a mark worker is about to stop a goroutine to scan") \
+  X(sweepone_before_acquire, "mgcsweep.cc", "a sweeper has found a span by index, not taken it")  \
+  X(foreachp_before_own, "proc_stw.cc", "a ragged barrier has asked all Ps, and not run its own") \
   X(timer_fired_unlocked, "time.cc", "a timer's function is about to run, timersLock released")
 
 namespace gort::runtime {

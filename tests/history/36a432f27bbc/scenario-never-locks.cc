@@ -87,12 +87,15 @@ bool ownerQueued() {
 // On g0, with the caller's goroutine out of _Grunning, like a mark worker.
 void shrink(runtime::g* gp) {
   runtime::g* self = runtime::getg();
-  runtime::systemstack([&] {
-    runtime::casGToWaiting(self, runtime::_Grunning, runtime::waitReasonGCMarkTermination);
-    const runtime::suspendGState state = runtime::suspendG(gp);
-    runtime::shrinkstack(gp);
+  runtime::systemstack([self, gp] {
+    // As soon as the goroutine counts as waiting its own stack may be moved, closure and all.
+    runtime::g* caller = self;
+    runtime::g* owner = gp;
+    runtime::casGToWaiting(caller, runtime::_Grunning, runtime::waitReasonGCMarkTermination);
+    const runtime::suspendGState state = runtime::suspendG(owner);
+    runtime::shrinkstack(owner);
     runtime::resumeG(state);
-    runtime::casgstatus(self, runtime::_Gwaiting, runtime::_Grunning);
+    runtime::casgstatus(caller, runtime::_Gwaiting, runtime::_Grunning);
   });
 }
 
