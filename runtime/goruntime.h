@@ -1,5 +1,6 @@
 // Package runtime, runtime/debug and syscall for programs. Ports the exported functions of debug.go,
-// proc.go and extern.go that need no collector.
+// proc.go, extern.go and mgc.go, and runtime/debug/garbage.go. SetFinalizer is in mfinal.h, MemStats
+// and ReadMemStats in mstats.h.
 #pragma once
 
 #include <type_traits>
@@ -7,7 +8,11 @@
 #include <utility>
 
 #include "extern.h"
+#include "goslice.h"
+#include "mfinal.h"
+#include "mstats.h"
 #include "proc.h"
+#include "time.h"
 
 namespace gort::runtime {
 
@@ -17,7 +22,9 @@ int NumGoroutine();
 int NumCPU();
 // The Go release that this runtime is a port of, in the form that Go prints for a development tree.
 std::string_view Version();
-// Makes the object that p points to reachable up to here.
+// Runs a collection and waits until it is complete, sweeping included.
+void GC();
+// Makes the object that v points to reachable up to here.
 template <class T>
 inline void KeepAlive(const T& v) {
   asm volatile("" : : "g"(&v) : "memory");
@@ -42,6 +49,21 @@ namespace debug {
 std::int64_t SetMaxStack(std::int64_t bytes);
 // Limit of the number of threads; returns the former one. Beyond it: «thread exhaustion».
 std::int64_t SetMaxThreads(std::int64_t threads);
+// A collection begins when the heap has grown by percent of what the last one left; negative: none.
+// Returns the former value. GOGC sets the first one, 100 by default.
+int SetGCPercent(int percent);
+// Runs a collection and gives as much memory as possible back to the system.
+void FreeOSMemory();
+
+// Collections so far. Pause and PauseEnd begin with the latest, and have at most 256.
+struct GCStats {
+  time::Time LastGC;
+  std::int64_t NumGC = 0;
+  time::Duration PauseTotal;
+  slice<time::Duration> Pause;
+  slice<time::Time> PauseEnd;
+};
+void ReadGCStats(GCStats* stats);
 }  // namespace debug
 
 }  // namespace gort::runtime

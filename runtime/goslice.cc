@@ -22,9 +22,9 @@ bool outOfRange(uintptr size, std::int64_t n) {
 }
 
 [[noreturn]] GORT_NOINLINE void nomap(const _type* typ) {
-  std::string_view name = typ->str == nullptr
-                              ? std::string_view("?")
-                              : std::string_view(typ->str->str, static_cast<uintptr>(typ->str->len));
+  std::string_view name =
+      typ->str == nullptr ? std::string_view("?")
+                          : std::string_view(typ->str->str, static_cast<uintptr>(typ->str->len));
   print("runtime: make of type ", name, ", which has no pointer map\n");
   throw_("make of a type without a pointer map");
 }

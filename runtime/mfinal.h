@@ -8,12 +8,20 @@
 //  - While an object has a finalizer, everything it points to is kept (markroot), but not it itself.
 //    When it is found unmarked it is marked once more and its finalizer is queued: so it lives until
 //    a cycle after the finalizer ran and nobody made it reachable again.
-//  - Queued finalizers are in blocks, which are roots.
+//  - Queued finalizers are in blocks, which are roots. The queue grows by sweeping only, so not while
+//    the collector marks; it may shrink at any time.
+//  - One goroutine runs all finalizers, one after the other. It counts as the runtime's own while it
+//    has none to run.
 #pragma once
 
+#include <new>
 #include <type_traits>
+#include <utility>
 
+#include "malloc.h"
+#include "mbarrier.h"
 #include "mheap.h"
+#include "stack.h"
 #include "type.h"
 
 namespace gort::runtime {
@@ -22,7 +30,7 @@ enum : std::uint8_t { _KindSpecialFinalizer = 1 };
 
 struct special {
   special* next;
-  std::uint16_t offset;  // of the object in its span (bytes / 1, small objects) -- see specialOffset
+  std::uint16_t offset;  // of the object in its span, in bytes; 0 in a span of one large object
   std::uint8_t kind;
 };
 
@@ -31,7 +39,7 @@ struct specialfinalizer {
   // Calls the finalizer: fn(obj, closure).
   void (*call)(void* obj, void* closure);
   void* closure;  // in collected memory; null for none
-  const _type* ot;  // type of the pointer
+  const _type* ot;  // what the object was when SetFinalizer was called
 };
 
 // Queues the finalizer of the dead object p and frees s; or just frees it. Called by the sweeper,
@@ -44,14 +52,65 @@ bool addspecial(void* p, special* s);
 // For markroot: calls f(address of a word, bytes) for everything that queued finalizers refer to.
 void forEachQueuedFinalizer(void (*f)(void* obj, void* closure, void* arg), void* arg);
 
-extern atomic::Bool fingWake, fingWait;
-g* wakefing();  // the finalizer goroutine if it has work and sleeps, _Gwaiting; else null
+// State of the goroutine that runs finalizers: bits of fingStatus.
+enum : std::uint32_t {
+  fingUninitialized = 0,
+  fingCreated = 1 << 0,
+  fingRunningFinalizer = 1 << 1,
+  fingWait = 1 << 2,  // it sleeps
+  fingWake = 1 << 3,  // it has work
+};
+extern atomic::Uint32 fingStatus;
+extern atomic::Racy<g*> fing;  // null until it runs; written once
+extern mutex finlock;  // rank fin; protects the queue
+// The finalizer goroutine if it has work and sleeps, _Gwaiting, for the caller to make ready; else
+// null.
+g* wakefing();
 void createfing();
 
 // SetFinalizer on raw pointers: ot is the type that obj points to. Throws Go's texts:
-// «runtime.SetFinalizer: pointer not in heap», «... pointer not at beginning of allocated block»,
-// «... finalizer already set», «... first argument is nil».
+// «runtime.SetFinalizer: first argument is nil», «... pointer not in allocated block», «... pointer
+// not at beginning of allocated block», «... finalizer already set». Objects of the program's image
+// (global variables) are not collected: nothing happens for them.
 void setfinalizer(void* obj, const _type* ot, void (*call)(void*, void*), void* closure);
-void removefinalizer(void* obj);
+// Takes the finalizer off again, if there is one; the same checks.
+void removefinalizer(void* obj, const _type* ot);
+
+namespace detail {
+template <class T>
+constexpr const _type* finalizedType() {
+  if constexpr (std::is_abstract_v<T>)
+    return nullptr;
+  else
+    return typeOf<T>();
+}
+}  // namespace detail
+
+// Calls f(obj) once, on a goroutine that runs all finalizers in turn, some time after obj has become
+// unreachable; f(obj) makes it reachable again, without a finalizer. obj is what make returned, or
+// the start of a slice's array. Objects that point to each other in a circle are not finalized.
+// What f captures is kept as long as the finalizer, so it must not lead to obj. (A destructor for a
+// made object: [](T* p) { p->~T(); }.)
+template <class T, class F>
+void SetFinalizer(T* obj, F&& f) {
+  using Fn = std::decay_t<F>;
+  using Obj = std::remove_cv_t<T>;
+  static_assert(std::is_object_v<T>, "runtime.SetFinalizer: pointer to an object wanted");
+  void* p = const_cast<Obj*>(obj);
+  if constexpr (std::is_null_pointer_v<Fn>) {
+    removefinalizer(p, detail::finalizedType<Obj>());
+  } else {
+    static_assert(std::is_invocable_v<Fn&, T*>,
+                  "runtime.SetFinalizer: cannot pass the object to the finalizer, which is to be "
+                  "called as f(T*)");
+    Fn* closure = ::new (mallocgc(sizeof(Fn), typeOf<Fn>())) Fn(std::forward<F>(f));
+    checkclosure(closure, sizeof(Fn));
+    publish(closure);
+    setfinalizer(
+        p, detail::finalizedType<Obj>(),
+        [](void* o, void* c) { static_cast<void>((*static_cast<Fn*>(c))(static_cast<T*>(o))); },
+        closure);
+  }
+}
 
 }  // namespace gort::runtime

@@ -13,6 +13,7 @@
 //    stopped world).
 #include "mgc.h"
 
+#include "heapcheck.h"
 #include "malloc.h"
 #include "mbarrier.h"
 #include "mgcmark.h"
@@ -364,9 +365,12 @@ void checkmarkHeap() {
   work.markrootNext.Store(0);
   p* pp = getg()->m->p;
   markUnbarrieredRoots(&pp->gcw);
-  gcDrain(&pp->gcw, 0);
-  wbBufFlush1(pp);
-  while (!pp->gcw.empty()) gcDrain(&pp->gcw, 0);
+  // A request for preemption of this goroutine from before the stop makes gcDrain return early.
+  do {
+    getg()->m->curg->preempt = false;
+    gcDrain(&pp->gcw, 0);
+    wbBufFlush1(pp);
+  } while (gcMarkWorkAvailable(pp));
   pp->gcw.dispose();
   endCheckmarks();
 }
@@ -416,6 +420,7 @@ void gcMarkTermination() {
     if (dbg.gccheckmark > 0) checkmarkHeap();
     setGCPhase(_GCoff);
     work.stwSwept = gcSweep(work.mode);
+    if (dbg.heapstackcheck > 0) checkHeapForStackPointers();
     casgstatus(curgp, _Gwaiting, _Grunning);
   });
   bool stwSwept = work.stwSwept;

@@ -215,6 +215,7 @@ extern gcControllerState gcController;
 void gcControllerCommit();
 // The new GOGC, below 0 for off; returns the former one.
 std::int32_t setGCPercent(std::int32_t in);
+// GOGC of the environment; 100 when it is not set or no number, -1 for off.
 std::int32_t readGOGC();
 
 // ---- mgcmark.cc ----
@@ -281,9 +282,14 @@ extern atomic::Uint32 nbgsweep, npausesweep;  // spans swept by whom in this cyc
 
 // ---- mgcscavenge.cc ----
 void bgscavenge();
-// Gives back up to nbytes of free pages, largest runs first; returns how many. Takes the heap's lock.
+// Gives at least nbytes of free pages back to the system, if there are so many: whole runs of free
+// pages, the largest first. Returns how many bytes. Takes the heap's lock.
 uintptr scavenge(uintptr nbytes);
+// Sets what the heap may keep. At the end of a collection, before it is swept, and when the goal
+// changes.
 void gcPaceScavenger(std::uint64_t heapGoal, std::uint64_t lastHeapGoal);
+// Asks for the background scavenger, with any locks held; and does it, for sysmon.
 void wakeScavenger();
+void wakeScavengerIfWanted();
 
 }  // namespace gort::runtime

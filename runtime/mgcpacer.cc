@@ -9,6 +9,8 @@
 //    ones. Idle Ps mark besides.
 //  - Assists make up for the rest: revise sets the rate at which allocation has to pay, so that the
 //    scan work that is left is done when the heap reaches the goal.
+#include <string_view>
+
 #include "malloc.h"
 #include "mgc.h"
 #include "os_linux.h"
@@ -300,11 +302,9 @@ std::int32_t setGCPercent(std::int32_t in) {
 std::int32_t readGOGC() {
   const char* v = gogetenv("GOGC");
   if (v == nullptr) return 100;
-  if (v[0] == 'o' && v[1] == 'f' && v[2] == 'f' && v[3] == 0) return -1;
+  if (std::string_view(v) == "off") return -1;
   auto [n, ok] = atoi(v);
-  return ok && n >= -(std::int64_t(1) << 31) && n < std::int64_t(1) << 31
-             ? static_cast<std::int32_t>(n)
-             : 100;
+  return ok && n == static_cast<std::int32_t>(n) ? static_cast<std::int32_t>(n) : 100;
 }
 
 }  // namespace gort::runtime

@@ -46,7 +46,9 @@ void recordspan(void* arg, void* p) {
     all.cap = n;
     POINT(recordspan_grown);
   }
-  all.ptr[all.len++] = new (p) mspan();
+  auto* s = new (p) mspan();
+  lockInit(&s->speciallock, lockRankMspanSpecial);
+  all.ptr[all.len++] = s;
 }
 
 // Spans that reclaim may sweep for one allocation, as in mcentral.cc.

@@ -91,7 +91,7 @@ struct mspan {
   uintptr limit;  // end of the last object
   mutex speciallock;
   // By offset. Changed under speciallock, or by the sweeper when nobody else can; the marker looks
-  // whether there are any before it locks: an object whose finalizer it misses was marked by
+  // whether there are any before it locks: what a finalizer that it misses refers to was marked by
   // setfinalizer.
   atomic::Racy<special*> specials;
 
@@ -188,6 +188,9 @@ struct mheap {
   mspan* takePages(uintptr npages);
   // Makes a mSpanDead span a free one, joined with its free neighbours.
   void putPages(mspan* s);
+  // The largest free span with pages that the system has not been given back, off its list; null
+  // when there is none. For putPages, once it is scavenged.
+  mspan* takeUnscavenged();
   mSpanList* freeList(uintptr npages);
   // Adds to the free pages a run of at least npages; false when the system has none.
   bool grow(uintptr npages);

@@ -225,6 +225,18 @@ mspan* mheap::takePages(uintptr npages) {
   return s;
 }
 
+mspan* mheap::takeUnscavenged() {
+  assertLockHeld(&lock);
+  mspan* largest = nullptr;
+  for (mspan* s = freelarge.first; s != nullptr; s = s->next)
+    if (!s->scavenged && (largest == nullptr || s->npages > largest->npages)) largest = s;
+  for (uintptr n = maxSmallList - 1; largest == nullptr && n > 0; n--)
+    for (mspan* s = free[n].first; s != nullptr && largest == nullptr; s = s->next)
+      if (!s->scavenged) largest = s;
+  if (largest != nullptr) unlist(this, largest);
+  return largest;
+}
+
 bool mheap::grow(uintptr npages) {
   assertLockHeld(&lock);
   uintptr need = npages << _PageShift;

@@ -9,6 +9,7 @@
 //  - goids are handed out per P in batches of _GoidCacheBatch.
 #include "malloc.h"
 #include "mbarrier.h"
+#include "mfinal.h"
 #include "mgc.h"
 #include "print.h"
 #include "proc.h"
@@ -232,6 +233,10 @@ std::int32_t gcount() {
   return n < 1 ? 1 : n;
 }
 
-bool isSystemGoroutine(g* gp, bool) { return gp->systemg; }
+bool isSystemGoroutine(g* gp, bool) {
+  // The finalizer goroutine is a user's while it calls a finalizer.
+  if (gp == fing) return (fingStatus.Load() & fingRunningFinalizer) == 0;
+  return gp->systemg;
+}
 
 }  // namespace gort::runtime

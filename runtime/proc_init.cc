@@ -10,6 +10,7 @@
 
 #include "gofunc.h"
 #include "malloc.h"
+#include "mfinal.h"
 #include "mgc.h"
 #include "os_linux.h"
 #include "panic.h"
@@ -108,6 +109,7 @@ void schedinit() {
   lockInit(&sched.deferlock, lockRankDefer);
   lockInit(&sched.sudoglock, lockRankSudog);
   lockInit(&sched.gFree.lock, lockRankLeafRank);
+  lockInit(&finlock, lockRankFin);
   lockInit(&deadlock, lockRankDeadlock);
   lockInit(&paniclk, lockRankPanic);
   lockInit(&allglock, lockRankAllg);

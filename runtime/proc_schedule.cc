@@ -226,8 +226,7 @@ top:
     unlock(&sched.lock);
     if (gp != nullptr) return {gp, false, false};
   }
-  if (fingWait.Load() && fingWake.Load())
-    if (g* gp = wakefing(); gp != nullptr) ready(gp, 0, true);
+  if (g* gp = wakefing(); gp != nullptr) ready(gp, 0, true);
   if (auto [gp, inheritTime] = runqget(pp); gp != nullptr) return {gp, inheritTime, false};
   if (sched.runqsize != 0) {
     lock(&sched.lock);

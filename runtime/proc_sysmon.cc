@@ -135,6 +135,7 @@ void sysmon() {
       injectglist(&list);
       unlock(&forcegc.lock);
     }
+    wakeScavengerIfWanted();
     if (dbg.schedtrace > 0 &&
         lasttrace + static_cast<std::int64_t>(dbg.schedtrace) * 1000000 <= now) {
       lasttrace = now;

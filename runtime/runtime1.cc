@@ -31,6 +31,7 @@ const dbgVar dbgvars[] = {
     {"gcshrinkstackoff", &dbg.gcshrinkstackoff},
     {"gcstoptheworld", &dbg.gcstoptheworld},
     {"gctrace", &dbg.gctrace},
+    {"heapstackcheck", &dbg.heapstackcheck},
     {"panicnil", &dbg.panicnil},
     {"scheddetail", &dbg.scheddetail},
     {"schedtrace", &dbg.schedtrace},

@@ -1,5 +1,5 @@
-// Settings from the environment: GOTRACEBACK and GODEBUG. Ports the parts of runtime1.go and env.go
-// that read them.
+// Settings from the environment: GOTRACEBACK, GODEBUG and GOGC. Ports the parts of runtime1.go, env.go
+// and mgcpacer.go that read them.
 //
 // Invariants:
 //  - dbg is written by parsedebugvars while there is one thread, and constant afterwards. (Go can
@@ -50,6 +50,8 @@ struct dbgT {
   std::int32_t stackpoison;  // new and freed stacks are filled with a pattern
   std::int32_t
       stackfaultonfree;  // freed stacks become inaccessible, so that a stale pointer faults
+  // At each collection look for addresses of stacks in heap objects.
+  std::int32_t heapstackcheck;
 
   std::int32_t panicnil;  // recover returns nil after panic(nil)
 };
@@ -57,6 +59,9 @@ extern dbgT dbg;
 
 // Reads GODEBUG and GOTRACEBACK. Runs once, in schedinit.
 void parsedebugvars();
+
+// GOGC: the percentage by which the heap may grow, -1 for «off», 100 if it says nothing of the kind.
+std::int32_t readGOGC();
 
 // The value of an environment variable as it was when the process began; null if it is not set.
 const char* gogetenv(const char* key);

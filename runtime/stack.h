@@ -1,7 +1,6 @@
 // Goroutine stacks: allocation, growth by copying, shrinking. Ports stack.go.
 #pragma once
 
-#include "mcache.h"
 #include "runtime2.h"
 
 namespace gort::runtime {

@@ -156,8 +156,7 @@ Timer* startFunc(Duration d, void (*call)(void*), void* f);
 template <class F>
 Timer* AfterFunc(Duration d, F&& f) {
   using Fn = std::decay_t<F>;
-  Fn* copy =
-      ::new (runtime::mallocgc(sizeof(Fn), runtime::typeOf<Fn>())) Fn(std::forward<F>(f));
+  Fn* copy = ::new (runtime::mallocgc(sizeof(Fn), runtime::typeOf<Fn>())) Fn(std::forward<F>(f));
   runtime::publish(copy);
   runtime::checkclosure(copy, sizeof(Fn));
   return startFunc(d, [](void* p) { (*static_cast<Fn*>(p))(); }, copy);

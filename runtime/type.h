@@ -199,10 +199,11 @@ constexpr cxxtype make() {
   t.typ.align = t.typ.fieldAlign = alignof(T);
   t.typ.kind = kindOf<T>();
   t.typ.str = &str<T>;
-  static_assert(!mask<T>.misaligned,
-                "the collector cannot see all pointers of this type: one of them does not stand at a "
-                "multiple of 8 bytes. Remove the packing, or keep objects of it out of make, slices, "
-                "channels and any (new, std::vector and the stack take it)");
+  static_assert(
+      !mask<T>.misaligned,
+      "the collector cannot see all pointers of this type: one of them does not stand at a "
+      "multiple of 8 bytes. Remove the packing, or keep objects of it out of make, slices, "
+      "channels and any (new, std::vector and the stack take it)");
   if constexpr (mask<T>.tooMany) {
     t.typ.ptrdata = alignDown(sizeof(T), sys::PtrSize);
     t.typ.gcdata = ones<sizeof(T) / sys::PtrSize>.data();

@@ -12,10 +12,11 @@
 //  - A bit that is set says «may be a pointer», one that is not set «never one». When in doubt a bit
 //    is set: that keeps a little more alive, and nothing else.
 //  - Numbers, enumerations, pointers to functions and to members, and text (char arrays) have no
-//    pointers. A pointer that a program hides in an integer is not seen, as in Go (uintptr), unless
-//    GORT_POINTERS names the field.
+//    pointers. A pointer that a program hides in an integer is not seen, as in Go (uintptr).
 //  - Arrays of unsigned char and std::byte in a class that is aligned as a pointer are room for
 //    objects of any type, and so are unions: every word of them counts.
+//  - GORT_POINTERS takes fields away, and never adds one that would not count without it: the list of
+//    a class that contains or inherits the one which says it may go past it, field by field.
 //  - Pointers stand at multiples of 8. A type in which one does not has no map (misaligned).
 #pragma once
 
@@ -26,14 +27,14 @@
 
 #include "sys.h"
 
-// In a class: these fields, and no others, may hold pointers to collected memory. For a class whose
-// fields cannot be listed by the compiler, or one that hides pointers in integers.
+// In a class: only these fields may hold pointers to collected memory. For one whose fields the
+// compiler cannot list, or that has pointers to other memory, unions and raw storage.
 //
 //   class Node {
 //     GORT_POINTERS(Node, left_, tagged_)
 //     unsigned depth_ : 4;
 //     ptr<Node> left_;
-//     std::uintptr_t tagged_;
+//     void* tagged_;  // not uintptr_t: that is a number
 //   };
 #define GORT_POINTERS(T, ...)                                          \
  public: /* NOLINTNEXTLINE(bugprone-macro-parentheses) */              \
@@ -160,19 +161,19 @@ constexpr bool mayHavePointers() {
   return mask<M, Aligned>.ptrdata != 0 || mask<M, Aligned>.misaligned || mask<M, Aligned>.tooMany;
 }
 
-// What GORT_POINTERS calls for each field. One whose type has no pointers is named because it hides
-// some.
+// What GORT_POINTERS calls for each field.
 template <bool Aligned>
 struct namedvisitor {
   wordmask* m;
   uintptr whole;
   template <class F>
   constexpr void operator()(const F& f) const {
-    uintptr off = whole - __builtin_object_size(std::addressof(f), 0);
-    if constexpr (mayHavePointers<F, Aligned>())
-      addPointers<std::remove_cv_t<F>, Aligned>(*m, off);
-    else
-      m->setAll(off, sizeof(F));
+    static_assert(
+        mayHavePointers<F, Aligned>() || std::is_array_v<F>,
+        "GORT_POINTERS names a field whose type has no pointers: keep a pointer in a void* "
+        "or in a union with one, not in a number");
+    addPointers<std::remove_cv_t<F>, Aligned>(*m,
+                                              whole - __builtin_object_size(std::addressof(f), 0));
   }
 };
 

@@ -159,7 +159,7 @@ struct Pair {
   std::int64_t sum = 0;
   for (; p != end; p++) {
     runtime::Gosched();
-    make<Pair>();
+    (void)make<Pair>();
     sum += *p;
   }
   return sum;
@@ -186,7 +186,7 @@ void stackPointers() {
     go([=] {
       for (std::int64_t i = 0; i < 30 / kLess; i++) {
         std::int64_t* p = interior(i);
-        for (int k = 0; k < 10; k++) make<Pair>();
+        for (int k = 0; k < 10; k++) (void)make<Pair>();
         runtime::Gosched();
         CHECK_GO(*p == i + 1);
         slice<std::int64_t> s = make_slice<std::int64_t>(8);

@@ -79,7 +79,7 @@ GORT_TEST("many goroutines ask for GC at once") {
     go([=] {
       for (int k = 0; k < 5; k++) {
         rt::GC();
-        make<Node>();
+        (void)make<Node>();
       }
       done.send(true);
     });
@@ -90,7 +90,7 @@ GORT_TEST("many goroutines ask for GC at once") {
 GORT_TEST("GcSys: the heap stays small while garbage is made") {
   rt::GC();
   std::uint64_t sys = stats()->Sys;
-  for (int i = 0; i < 300000; i++) make<Node>();
+  for (int i = 0; i < 300000; i++) (void)make<Node>();
   CHECK_GO(stats()->Sys < sys + (48 << 20));
   CHECK_GO(stats()->NumGC >= 2);
 }
@@ -109,7 +109,7 @@ GORT_TEST("GOGC: the heap grows by that much between two cycles") {
 }
 
 GORT_TEST("GOGC=off: only who asks collects", Env{{"GOGC", "off"}}) {
-  for (int i = 0; i < 200000; i++) make<Node>();
+  for (int i = 0; i < 200000; i++) (void)make<Node>();
   CHECK_GO(stats()->NumGC == 0);
   rt::GC();
   CHECK_GO(stats()->NumGC == 1);
@@ -237,7 +237,7 @@ TEST_CASE("GODEBUG=gctrace=1 prints Go's line") {
   for (const char* procs : {"1", "2", "4"}) {
     Result r = run_go(
         [] {
-          for (int i = 0; i < 100000; i++) make<Node>();
+          for (int i = 0; i < 100000; i++) (void)make<Node>();
           rt::GC();
         },
         {{"GODEBUG", "gctrace=1"}, {"GOMAXPROCS", procs}});

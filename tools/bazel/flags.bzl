@@ -69,8 +69,8 @@ PLAIN_LINKOPTS = [
 
 TSAN_LINKOPTS = [
     "-fsanitize=thread",
-    # Bazel links with the C driver, which leaves out TSan's operator new and delete.
-    "-fsanitize-link-c++-runtime",
+    # No -fsanitize-link-c++-runtime: operator new and delete are the runtime's (cxxnew.cc), and what
+    # they call is TSan's malloc and free.
     # Nearly every function calls the sanitizer, so each would ask for the full amount; the
     # runtime keeps what the sanitizer needs free below every stack guard instead.
     "-Wl,--split-stack-adjust-size=4096",
