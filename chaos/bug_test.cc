@@ -130,8 +130,11 @@ TEST_CASE("what became of a run") {
 
   CHECK(Classify(Exited(2, "fatal error: boom\n\ngoroutine 1")).Summary() ==
         "throw: boom, exit status 2");
-  CHECK(Classify(Exited(2, "unexpected fault address 0x1\nfatal error: fault\n")).kind ==
-        Outcome::kFault);
+  const Outcome fault =
+      Classify(Exited(2, "x\nunexpected fault address 0x1\nfatal error: fault\n"));
+  CHECK(fault.kind == Outcome::kFault);
+  CHECK(fault.Summary() == "unexpected fault address");
+  CHECK(fault.evidence == "unexpected fault address 0x1\nfatal error: fault\n");
   CHECK(Classify(Exited(0, "")).Summary() == "exit status 0");
 
   RunResult killed;
