@@ -26,6 +26,10 @@ namespace {
 constexpr long kValue = 0x600d600d600d600d;
 constexpr long kNothing = 0x5151515151515151;
 
+// So that there is something to shrink, under ThreadSanitizer as well, where 128 KiB of every stack
+// are kept free.
+constexpr int kUsedKB = runtime::raceenabled ? 600 : 20;
+
 std::string_view theCase;
 chan<long> c, never;
 std::atomic<runtime::g*> ownerG;
@@ -48,7 +52,7 @@ GORT_NOINLINE void useStack(int kb) {
 bool ownerSends() { return theCase == "send" || theCase == "select-send"; }
 
 void owner() {
-  useStack(20);
+  useStack(kUsedKB);
   ownerG = runtime::getg();
   long v = kNothing, w = kNothing;
   if (theCase == "send") {
@@ -108,6 +112,8 @@ void mainmain() {
   while (running < 2 || !ownerQueued()) runtime::Gosched();
   chaos::WakeScript();
   shrink(ownerG);
+  if (chaos::VisitCount(Point::copystack_after_sudogs) == 0)
+    runtime::fatal("the stack did not move");
   while (running > 0) runtime::Gosched();
   std::fprintf(stderr, "scenario: the value arrived\n");
 }

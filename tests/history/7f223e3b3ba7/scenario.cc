@@ -22,12 +22,13 @@ using chaos::Point;
 
 namespace {
 
-// Of each a span of its own: a stack of kLarge shrinks to half of that, which no pool of small
-// stacks has.
-constexpr int kGoroutines = 200;
-constexpr int kUsedKB = 40;
+// Their stacks are so large that half of one is a span of its own, and that they are shrunk under
+// ThreadSanitizer as well, where 128 KiB of every stack are kept free.
+constexpr int kGoroutines = 80;
+constexpr int kUsedKB = runtime::raceenabled ? 600 : 40;
 // Room in allspans that is left for the shrunk stacks, and for what the collection itself makes.
 constexpr runtime::uintptr kRoomLeft = 40;
+constexpr std::int64_t kSpansOfOneJob = 512;  // as mgcroots.cc has it
 constexpr runtime::uintptr kObject = 8192;
 
 std::atomic<int> parked;
@@ -86,7 +87,11 @@ void mainmain() {
     runtime::GC();
     collected = true;
   });
-  while (chaos::VisitCount(Point::markroot_span) == 0) runtime::Gosched();
+  // Until the others have gone through all but the held worker's piece: what happens then happens to
+  // that worker.
+  while (chaos::VisitCount(Point::markroot_span) == 0 ||
+         chaos::VisitCount(Point::markroot_span) <= runtime::work.nspan - kSpansOfOneJob)
+    runtime::Gosched();
   for (int i = 0; i < kGoroutines; i++) shrink(parkedG[i]);
   if (chaos::VisitCount(Point::recordspan_grown) == 0) runtime::fatal("allspans never grew");
   while (!collected) runtime::Gosched();
