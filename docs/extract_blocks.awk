@@ -3,7 +3,7 @@
 # ```text block that follows says. Lines are those of the page.
 BEGIN {
   print "#include <array>\n#include <map>\n#include <string>\n#include <vector>"
-  print "#include <sys/syscall.h>\n#include <time.h>\n#include <unistd.h>"
+  print "#include <fcntl.h>\n#include <sys/syscall.h>\n#include <time.h>\n#include <unistd.h>"
   print "#include \"tests/harness.h\"\n"
 }
 /^```cpp$/ {

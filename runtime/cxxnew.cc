@@ -16,6 +16,13 @@
 //  - Nothing else that is stored here or overwritten goes through a write barrier. That is why the
 //    collector looks at these blocks, as it does at global variables, while the world is stopped.
 //
+// A shard is a P's: its blocks follow each other in the order in which they were made, so that the
+// neighbours that link and unlink touch are as a rule still in the processor's caches, and its lock is
+// free as a rule.
+//
+// On a goroutine the work is done on g0. Calls of malloc need 16 KiB of stack, and the check for so
+// much is no cheap one (asm_amd64.S), so the functions below have none: they never run elsewhere.
+//
 // A shard's lock protects its list: the links of its blocks. Its size counter is written under the
 // lock. Locks of work buffers and of the heap may be taken under it (rank cxxRoots).
 //
@@ -89,13 +96,15 @@ GORT_INLINE void lockshard(shardT* s) { lock(&s->lock); }
 GORT_INLINE void unlockshard(shardT* s) { unlock(&s->lock); }
 #endif
 
-// Neighbours in memory, which often belong to one thread, go to different shards as well.
-GORT_INLINE std::uint32_t shardOf(uintptr p) {
-  return static_cast<std::uint32_t>((p >> 4) * 0x9e3779b97f4a7c15 >> 56);
+// The shard for a new block. A thread without a P uses the last one.
+GORT_INLINE std::uint32_t currentShard() {
+  g* gp = getg();
+  if (gp == nullptr || gp->m == nullptr) return cxxRootShards - 1;
+  const p* pp = gp->m->p;
+  return pp == nullptr ? cxxRootShards - 1 : static_cast<std::uint32_t>(pp->id) % cxxRootShards;
 }
-static_assert(cxxRootShards == 256);
 
-GORT_UNSEEN void link(block* b) {
+GORT_UNSEEN GORT_INLINE void link(block* b) {
   shardT* s = &shards[b->shard];
   lockshard(s);
   b->prev = nullptr;
@@ -106,7 +115,7 @@ GORT_UNSEEN void link(block* b) {
   unlockshard(s);
 }
 
-GORT_UNSEEN void unlink(block* b) {
+GORT_UNSEEN GORT_INLINE void unlink(block* b) {
   shardT* s = &shards[b->shard];
   lockshard(s);
   (b->prev != nullptr ? b->prev->next : s->first) = b->next;
@@ -115,8 +124,8 @@ GORT_UNSEEN void unlink(block* b) {
   unlockshard(s);
 }
 
-// Null when the system has no memory.
-GORT_UNSEEN void* allocate(std::size_t size, std::size_t align) {
+// Null when the system has no memory. On g0, or on a thread's own stack.
+GORT_UNSEEN GORT_NOSPLIT void* allocateHere(std::size_t size, std::size_t align) {
   uintptr off = align > sizeof(block) ? align : sizeof(block);
   uintptr total;
   if (__builtin_add_overflow(size, off, &total)) return nullptr;
@@ -134,7 +143,7 @@ GORT_UNSEEN void* allocate(std::size_t size, std::size_t align) {
   uintptr p = reinterpret_cast<uintptr>(base) + off;
   auto* b = reinterpret_cast<block*>(p - sizeof(block));
   b->size = size;
-  b->shard = shardOf(p);
+  b->shard = currentShard();
   b->off = static_cast<std::uint32_t>(off);
   link(b);
   return reinterpret_cast<void*>(p);
@@ -147,8 +156,7 @@ GORT_UNSEEN GORT_NOINLINE void shadewords(const block* b, const void* p) {
     if (*w != nullptr) gcWriteBarrier1(*w);
 }
 
-GORT_UNSEEN void release(void* p) {
-  if (p == nullptr) return;
+GORT_UNSEEN GORT_NOSPLIT void releaseHere(void* p) {
   auto* b = reinterpret_cast<block*>(reinterpret_cast<uintptr>(p) - sizeof(block));
   g* gp = getg();
   // A thread without a P holds no pointer that the collector does not know from elsewhere.
@@ -163,15 +171,54 @@ GORT_UNSEEN void release(void* p) {
   std::free(reinterpret_cast<void*>(reinterpret_cast<uintptr>(p) - b->off));
 }
 
-void* allocateOrDie(std::size_t size, std::size_t align) {
-  for (;;) {
-    if (void* p = allocate(size, align)) return p;
-    std::new_handler handler = std::get_new_handler();
-    if (handler == nullptr) break;
-    handler();
-  }
+GORT_INLINE bool onGoroutine() {
+  g* gp = getg();
+  return gp != nullptr && gp->m != nullptr && gp == gp->m->curg;
+}
+
+void* allocate(std::size_t size, std::size_t align) {
+  if (!onGoroutine()) return allocateHere(size, align);
+  struct call {
+    std::size_t size, align;
+    void* p;
+  } c{size, align, nullptr};
+  gort_systemstack(
+      [](void* arg) GORT_NOSPLIT {
+        auto* c = static_cast<call*>(arg);
+        c->p = allocateHere(c->size, c->align);
+      },
+      &c);
+  return c.p;
+}
+
+void release(void* p) {
+  if (p == nullptr) return;
+  if (onGoroutine())
+    gort_systemstack(releaseHere, p);
+  else
+    releaseHere(p);
+}
+
+[[noreturn]] GORT_NOINLINE void outOfMemory() {
   if (getg() == nullptr) std::abort();
   throw_("operator new: out of memory");
+}
+
+// Another try after the program's handler has made room, if it has one.
+GORT_NOINLINE void* allocateAgain(std::size_t size, std::size_t align);
+
+GORT_INLINE void* allocateOrDie(std::size_t size, std::size_t align) {
+  void* p = allocate(size, align);
+  return GORT_LIKELY(p != nullptr) ? p : allocateAgain(size, align);
+}
+
+GORT_NOINLINE void* allocateAgain(std::size_t size, std::size_t align) {
+  for (;;) {
+    std::new_handler handler = std::get_new_handler();
+    if (handler == nullptr) outOfMemory();
+    handler();
+    if (void* p = allocate(size, align)) return p;
+  }
 }
 
 constexpr std::size_t defaultAlign = alignof(std::max_align_t);

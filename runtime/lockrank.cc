@@ -310,7 +310,8 @@ lockRank getLockRank(mutex* l) { return l->rank; }
 
 void lockWithRank(mutex* l, lockRank rank) {
   m* mp = rankedM();
-  if (mp == nullptr || unranked(l)) {
+  // A thread that dies may hold anything, and still lock: static destructors free memory.
+  if (mp == nullptr || unranked(l) || mp->dying > 0) {
     lock2(l);
     return;
   }
@@ -328,7 +329,7 @@ void lockWithRank(mutex* l, lockRank rank) {
 
 void unlockWithRank(mutex* l) {
   m* mp = rankedM();
-  if (mp == nullptr || unranked(l)) {
+  if (mp == nullptr || unranked(l) || mp->dying > 0) {
     unlock2(l);
     return;
   }

@@ -62,8 +62,7 @@ mspan* mcentral::cacheSpan() {
   if (s == nullptr) s = sweepForSpan(this, sg);
   if (s == nullptr) s = grow();
   if (s == nullptr) return nullptr;
-  if (s->allocCount == s->nelems || s->freeindex == s->nelems)
-    throw_("span has no free objects");
+  if (s->allocCount == s->nelems || s->freeindex == s->nelems) throw_("span has no free objects");
   s->refillAllocCache(alignDown(s->freeindex, 64) / 8);
   // Bit 0 is to be object freeindex.
   s->allocCache >>= s->freeindex % 64;

@@ -76,6 +76,12 @@ void setfinalizer(void* obj, const _type* ot, void (*call)(void*, void*), void* 
 // Takes the finalizer off again, if there is one; the same checks.
 void removefinalizer(void* obj, const _type* ot);
 
+// Memory for a finalizer's closure. Not a tiny object: it would keep the others in its block, of which
+// its own may be one.
+inline void* newclosure(uintptr size, const _type* typ) {
+  return mallocgc(size < maxTinySize ? maxTinySize : size, typ->ptrdata == 0 ? nullptr : typ);
+}
+
 namespace detail {
 template <class T>
 constexpr const _type* finalizedType() {
@@ -103,7 +109,7 @@ void SetFinalizer(T* obj, F&& f) {
     static_assert(std::is_invocable_v<Fn&, T*>,
                   "runtime.SetFinalizer: cannot pass the object to the finalizer, which is to be "
                   "called as f(T*)");
-    Fn* closure = ::new (mallocgc(sizeof(Fn), typeOf<Fn>())) Fn(std::forward<F>(f));
+    Fn* closure = ::new (newclosure(sizeof(Fn), typeOf<Fn>())) Fn(std::forward<F>(f));
     checkclosure(closure, sizeof(Fn));
     publish(closure);
     setfinalizer(

@@ -13,6 +13,7 @@
 //    stopped world).
 #include "mgc.h"
 
+#include "goruntime.h"
 #include "heapcheck.h"
 #include "malloc.h"
 #include "mbarrier.h"
@@ -331,8 +332,8 @@ void gcMark() {
     throw_("in gcMark expecting to see gcphase as _GCmarktermination");
   if (!work.full.empty() || work.markrootNext.Load() < work.markrootJobs) {
     print("runtime: full=", hex(work.full.head.Load()), " next=", work.markrootNext.Load(),
-          " jobs=", work.markrootJobs,
-          " nSpanRoots=", work.nSpanRoots, " nStackRoots=", work.nStackRoots, "\n");
+          " jobs=", work.markrootJobs, " nSpanRoots=", work.nSpanRoots,
+          " nStackRoots=", work.nStackRoots, "\n");
     throw_("non-empty mark queue after concurrent mark");
   }
   if (dbg.gccheckmark > 0) gcMarkRootCheck();

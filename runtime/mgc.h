@@ -43,7 +43,6 @@ void gcinit();
 // Starts the background sweeper and scavenger, which may allocate and so need main to run; enables
 // collections.
 void gcenable();
-void GC();
 // Waits until the mark phase of cycle n is over.
 void gcWaitOnMark(std::uint32_t n);
 
@@ -103,7 +102,7 @@ struct workType {
   uintptr spanscap;  // entries of the array
 
   atomic::Uint32 markrootNext;
-  std::uint32_t markrootJobs;
+  atomic::Racy<std::uint32_t> markrootJobs;  // an M without P looks whether some are left
   // Numbers of jobs, and where in the sequence of jobs each kind begins. World stopped when written.
   std::uint32_t nSpanRoots, nStackRoots;
   std::uint32_t baseSpans, baseStacks, baseEnd;
@@ -173,7 +172,8 @@ struct gcControllerState {
   std::uint64_t lastHeapScan;
   atomic::Uint64 lastStackScan;
   atomic::Int64 maxStackScan;  // bytes of all stacks
-  atomic::Uint64 globalsScan;  // bytes of globals and of memory from operator new, by the last cycle
+  atomic::Uint64
+      globalsScan;  // bytes of globals and of memory from operator new, by the last cycle
   std::uint64_t heapMarked;  // bytes marked by the last cycle
 
   // Bytes scanned in this cycle.
@@ -215,8 +215,6 @@ extern gcControllerState gcController;
 void gcControllerCommit();
 // The new GOGC, below 0 for off; returns the former one.
 std::int32_t setGCPercent(std::int32_t in);
-// GOGC of the environment; 100 when it is not set or no number, -1 for off.
-std::int32_t readGOGC();
 
 // ---- mgcmark.cc ----
 

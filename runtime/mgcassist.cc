@@ -45,7 +45,8 @@ void gcAssistAlloc1(g* gp, std::int64_t scanWork) {
   casgstatus(gp, _Gwaiting, _Grunning);
 
   // One more, so that it is something even when the rate is very low.
-  gp->gcAssistBytes += 1 + static_cast<std::int64_t>(bytesPerWork() * static_cast<double>(workDone));
+  gp->gcAssistBytes +=
+      1 + static_cast<std::int64_t>(bytesPerWork() * static_cast<double>(workDone));
 
   std::uint32_t incnwait = work.nwait.Add(1);
   if (incnwait > work.nproc) {

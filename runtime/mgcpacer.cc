@@ -57,7 +57,8 @@ void gcControllerState::startCycle(std::int64_t start, int procs, gcTriggerKind 
   triggered.Store(heapLive.Load());
 
   double total = static_cast<double>(procs) * gcBackgroundUtilization;
-  auto dedicated = static_cast<std::int64_t>(total + 0.5);
+  std::int64_t dedicated = (procs * 25 + 50) / 100;  // of total, rounded
+  static_assert(gcBackgroundUtilization == 0.25);
   double error = static_cast<double>(dedicated) / total - 1;
   constexpr double maxUtilError = 0.3;
   if (error < -maxUtilError || error > maxUtilError) {
@@ -98,7 +99,8 @@ void gcControllerState::revise() {
   std::int64_t most = scan + maxStackScan.Load() + globals;
   if (done > expected) {
     auto trig = static_cast<std::int64_t>(triggered.Load());
-    double rate = static_cast<double>(goal - trig) / static_cast<double>(expected > 0 ? expected : 1);
+    double rate =
+        static_cast<double>(goal - trig) / static_cast<double>(expected > 0 ? expected : 1);
     auto ext = static_cast<std::int64_t>(rate * static_cast<double>(most)) + trig;
     expected = most;
     auto hard = static_cast<std::int64_t>((1.0 + percent / 100.0) * static_cast<double>(goal));
@@ -164,7 +166,8 @@ std::uint64_t gcControllerState::heapGoal() const {
   if (std::uint64_t least = sweepDistMinTrigger.Load(); least > goal) goal = least;
   // A cycle that began late (or that was forced) still needs some room to allocate in.
   constexpr std::uint64_t minRunway = 64 << 10;
-  if (std::uint64_t t = triggered.Load(); t != unknown && goal < t + minRunway) goal = t + minRunway;
+  if (std::uint64_t t = triggered.Load(); t != unknown && goal < t + minRunway)
+    goal = t + minRunway;
   return goal;
 }
 
@@ -254,8 +257,7 @@ bool gcControllerState::needIdleMarkWorker() const {
 void gcControllerState::setMaxIdleMarkWorkers(std::int32_t max) {
   for (;;) {
     std::uint64_t old = idleMarkWorkers.Load();
-    if (idleMarkWorkers.CompareAndSwap(old,
-                                       static_cast<std::uint64_t>(max) << 32 | idleCount(old)))
+    if (idleMarkWorkers.CompareAndSwap(old, static_cast<std::uint64_t>(max) << 32 | idleCount(old)))
       return;
   }
 }

@@ -29,6 +29,7 @@
 #include "runtime1.h"
 #include "stack.h"
 #include "timer.h"
+#include "tsan.h"
 
 // The linker's: initialised data and zeroed data of the program, without shared libraries.
 extern "C" {
@@ -54,6 +55,17 @@ std::uint64_t scanGlobals(const char* lo, const char* hi, gcWork* gcw) {
   if (e <= b) return 0;
   scanConservative(b, e - b, gcw);
   return e - b;
+}
+
+// Where the program's zeroed data begin.
+const char* bssStart() {
+#if GORT_TSAN
+  static const uintptr start =
+      raceDataEnd(reinterpret_cast<uintptr>(__bss_start), reinterpret_cast<uintptr>(end));
+  return reinterpret_cast<const char*>(start);
+#else
+  return __bss_start;
+#endif
 }
 
 // Gives the stacks of dead goroutines back. Those that a P keeps for reuse stay.
@@ -119,7 +131,8 @@ void markrootTimers(gcWork* gcw) {
 
 void gcMarkRootPrepare() {
   assertWorldStopped();
-  work.nSpanRoots = static_cast<std::uint32_t>((work.nspan + spansPerSpanRoot - 1) / spansPerSpanRoot);
+  work.nSpanRoots =
+      static_cast<std::uint32_t>((work.nspan + spansPerSpanRoot - 1) / spansPerSpanRoot);
   // Goroutines that are made from here on need no scan (see the invariants).
   auto [ptr, length] = atomicAllG();
   work.stackRoots = ptr;
@@ -219,7 +232,7 @@ std::uint64_t markUnbarrieredRoots(gcWork* gcw) {
     std::uint64_t n;
   } st{gcw, 0};
   st.n += scanGlobals(data_start, edata, gcw);
-  st.n += scanGlobals(__bss_start, end, gcw);
+  st.n += scanGlobals(bssStart(), end, gcw);
   for (std::uint32_t i = 0; i < cxxRootShards; i++)
     markCxxRoots(
         i,
@@ -245,16 +258,16 @@ std::int64_t scanstack(g* gp, gcWork* gcw) {
     case _Gdead:
       return 0;
     case _Grunning:
-      print("runtime: gp=", static_cast<void*>(gp), ", goid=", gp->goid, ", gp->atomicstatus=", status,
-            "\n");
+      print("runtime: gp=", static_cast<void*>(gp), ", goid=", gp->goid,
+            ", gp->atomicstatus=", status, "\n");
       throw_("scanstack: goroutine not stopped");
     case _Grunnable:
     case _Gsyscall:
     case _Gwaiting:
       break;
     default:
-      print("runtime: gp=", static_cast<void*>(gp), ", goid=", gp->goid, ", gp->atomicstatus=", status,
-            "\n");
+      print("runtime: gp=", static_cast<void*>(gp), ", goid=", gp->goid,
+            ", gp->atomicstatus=", status, "\n");
       throw_("mark - bad status");
   }
   if (gp == getg()) throw_("can't scan our own stack");

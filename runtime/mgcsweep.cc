@@ -64,8 +64,8 @@ mspan* nextSpanForSweep() {
 
 void checkSweepable(mspan* s, std::uint32_t sweepgen, const char* what) {
   if (s->state.LoadAcq() == mSpanInUse && s->sweepgen.Load() == sweepgen - 1) return;
-  print("mspan.sweep: state=", static_cast<int>(s->state.LoadAcq()), " sweepgen=", s->sweepgen.Load(),
-        " mheap.sweepgen=", sweepgen, "\n");
+  print("mspan.sweep: state=", static_cast<int>(s->state.LoadAcq()),
+        " sweepgen=", s->sweepgen.Load(), " mheap.sweepgen=", sweepgen, "\n");
   throw_(what);
 }
 
@@ -337,8 +337,8 @@ void gcPaceSweeper(std::uint64_t trigger) {
   auto distance = static_cast<std::int64_t>(trigger) - static_cast<std::int64_t>(live) - (1 << 20);
   if (distance < static_cast<std::int64_t>(_PageSize)) distance = _PageSize;
   std::uint64_t pagesSwept = mheap_.pagesSwept.Load();
-  std::int64_t pages = static_cast<std::int64_t>(mheap_.pagesInUse.Load()) -
-                       static_cast<std::int64_t>(pagesSwept);
+  std::int64_t pages =
+      static_cast<std::int64_t>(mheap_.pagesInUse.Load()) - static_cast<std::int64_t>(pagesSwept);
   if (pages <= 0) {
     mheap_.sweepPagesPerByte = 0;
     return;

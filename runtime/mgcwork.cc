@@ -85,7 +85,7 @@ mspan* getspan() {
     unlock(&work.wbufSpans.lock);
   }
   if (s != nullptr) return s;
-  systemstack([&] { s = mheap_.allocManual(workbufAlloc >> _PageShift); });
+  systemstack([&] { s = mheap_.allocManual(workbufAlloc >> _PageShift, spanAllocWorkBuf); });
   if (s == nullptr) throw_("out of memory");
   lock(&work.wbufSpans.lock);
   s->next = work.wbufSpans.busy;
@@ -262,7 +262,7 @@ bool freeSomeWbufs(bool preemptible) {
         if (s == nullptr) break;
         work.wbufSpans.free = s->next;
         s->next = nullptr;
-        mheap_.freeManual(s);
+        mheap_.freeManual(s, spanAllocWorkBuf);
       }
       more = work.wbufSpans.free != nullptr;
     }

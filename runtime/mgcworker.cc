@@ -205,7 +205,8 @@ g* findRunnableGCWorker(p* pp, std::int64_t* now) {
   double goal = gcController.fractionalUtilizationGoal;
   std::int64_t delta = *now - gcController.markStartTime;
   if (goal == 0 ||
-      (delta > 0 && static_cast<double>(pp->gcFractionalMarkTime) / static_cast<double>(delta) > goal)) {
+      (delta > 0 &&
+       static_cast<double>(pp->gcFractionalMarkTime) / static_cast<double>(delta) > goal)) {
     pushWorker(node);
     return nullptr;
   }

@@ -114,7 +114,9 @@ void initSpan(mspan* s, spanClass spc) {
   s->state.Store(mSpanInUse);
 }
 
-std::uint64_t bytesOf(const mspan* s) { return static_cast<std::uint64_t>(s->npages) << _PageShift; }
+std::uint64_t bytesOf(const mspan* s) {
+  return static_cast<std::uint64_t>(s->npages) << _PageShift;
+}
 
 atomic::Uint64* statOf(spanAllocType typ) {
   return typ == spanAllocStack ? &memstats.stacksInUse : &memstats.workBufsInUse;
@@ -122,8 +124,8 @@ atomic::Uint64* statOf(spanAllocType typ) {
 
 [[noreturn]] GORT_NOINLINE void invalidFree(const mspan* s) {
   print("mheap.freeSpanLocked - span ", static_cast<const void*>(s), " ptr ", hex(s->startAddr),
-        " allocCount ", static_cast<std::uint16_t>(s->allocCount), " sweepgen ",
-        s->sweepgen.Load(), "/", mheap_.sweepgen.Load(), "\n");
+        " allocCount ", static_cast<std::uint16_t>(s->allocCount), " sweepgen ", s->sweepgen.Load(),
+        "/", mheap_.sweepgen.Load(), "\n");
   throw_("mheap.freeSpanLocked - invalid free");
 }
 
@@ -148,8 +150,8 @@ void mheap::init() {
   if (mem == nullptr || !sysMap(mem, arenaIndexCount * sys::PtrSize))
     throw_("runtime: cannot reserve arena index");
   arenas = static_cast<atomic::Pointer<heapArena>*>(mem);
-  central = static_cast<mcentral*>(
-      persistentalloc(numSpanClasses * sizeof(mcentral), alignof(mcentral)));
+  central =
+      static_cast<mcentral*>(persistentalloc(numSpanClasses * sizeof(mcentral), alignof(mcentral)));
   for (int i = 0; i < numSpanClasses; i++)
     (new (&central[i]) mcentral())->init(spanClass{static_cast<std::uint8_t>(i)});
 }

@@ -143,8 +143,7 @@ void spanSet::reset() {
     // A block that is not used up to its end is still there.
     atomic::Pointer<spanSetBlock>& blockp = lookup(this, top);
     if (spanSetBlock* block = blockp.Load(); block != nullptr) {
-      if (block->popped.Load() == 0)
-        throw_("span set block with unpopped elements found in reset");
+      if (block->popped.Load() == 0) throw_("span set block with unpopped elements found in reset");
       if (block->popped.Load() == spanSetBlockEntries)
         throw_("fully empty unfreed span set block found in reset");
       blockp.Store(nullptr);

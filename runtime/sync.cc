@@ -77,6 +77,8 @@ void Cond::check() {
     panic("sync.Cond is copied");
 }
 
-Cond* NewCond(Locker l) { return ::new (runtime::mallocgc(sizeof(Cond), runtime::typeOf<Cond>())) Cond(l); }
+Cond* NewCond(Locker l) {
+  return ::new (runtime::mallocgc(sizeof(Cond), runtime::typeOf<Cond>())) Cond(l);
+}
 
 }  // namespace gort::sync

@@ -3,6 +3,13 @@
 
 #if GORT_TSAN
 
+#include <elf.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "os_linux.h"
 #include "panic_throw.h"
 #include "stubs.h"
 
@@ -16,6 +23,7 @@ void __tsan_func_entry(void* pc);
 void __tsan_func_exit(void);
 void __tsan_read_range(void* p, std::size_t n);
 void __tsan_write_range(void* p, std::size_t n);
+extern const char __executable_start[];  // the linker's
 }
 
 namespace gort::runtime {
@@ -52,6 +60,49 @@ GORT_UNSEEN void raceinit() {
     }
   }
   throw_("race: cannot find the shadow call stack in this version of TSan");
+}
+
+// TSan's own tables are static variables, 20 MB of bss with addresses of the program's objects in
+// them. Nothing but their names tells them from the program's: they are looked up in the executable's
+// symbol table. The linker puts the sanitizer's library first, so that its variables lie together.
+GORT_UNSEEN uintptr raceDataEnd(uintptr lo, uintptr hi) {
+  long fd = rawsyscall(SYS_open, reinterpret_cast<long>("/proc/self/exe"), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return lo;
+  long size = rawsyscall(SYS_lseek, fd, 0, SEEK_END);
+  long map = rawsyscall(SYS_mmap, 0, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  rawsyscall(SYS_close, fd);
+  if (map < 0 && map > -4096) return lo;
+  auto* image = reinterpret_cast<const char*>(map);
+  auto* header = reinterpret_cast<const Elf64_Ehdr*>(image);
+  auto* sections = reinterpret_cast<const Elf64_Shdr*>(image + header->e_shoff);
+  // Where the image was loaded: the address of this header in memory.
+  uintptr base = header->e_type == ET_DYN ? reinterpret_cast<uintptr>(__executable_start) : 0;
+  auto sanitizers = [](const char* name) {
+    while (*name == '_') name++;
+    if (name[0] == 'Z') name++;
+    if (name[0] == 'Z') name++;
+    if (name[0] == 'N') name++;
+    for (const char* p : {"6__tsan", "11__sanitizer", "7__ubsan", "14__interception"}) {
+      const char* n = name;
+      while (*p != 0 && *p == *n) p++, n++;
+      if (*p == 0) return true;
+    }
+    return false;
+  };
+  uintptr end = lo;
+  for (int i = 0; i < header->e_shnum; i++) {
+    if (sections[i].sh_type != SHT_SYMTAB) continue;
+    const char* names = image + sections[sections[i].sh_link].sh_offset;
+    auto* sym = reinterpret_cast<const Elf64_Sym*>(image + sections[i].sh_offset);
+    for (uintptr n = sections[i].sh_size / sizeof *sym; n > 0; n--, sym++) {
+      if (ELF64_ST_TYPE(sym->st_info) != STT_OBJECT) continue;
+      uintptr to = base + sym->st_value + sym->st_size;
+      if (to <= end || to > hi || !sanitizers(names + sym->st_name)) continue;
+      end = to;
+    }
+  }
+  rawsyscall(SYS_munmap, map, size);
+  return end;
 }
 
 GORT_UNSEEN void racethreadinit(g* gp) {

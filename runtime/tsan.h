@@ -21,6 +21,9 @@ namespace gort::runtime {
 
 #if GORT_TSAN
 void raceinit();  // before the first fiber
+// The end of TSan's own variables in the bss at [lo, hi); lo when that cannot be found out. What lies
+// before is no root of the collector.
+uintptr raceDataEnd(uintptr lo, uintptr hi);
 void racethreadinit(g* gp);  // gp is the g0 of the calling thread
 void racegostart(g* gp);  // gives gp a fiber, or empties the one it has
 uintptr raceShadowPos();  // position in the current fiber's shadow call stack

@@ -15,11 +15,14 @@ void runAll() {
 
 GORT_TEST("as it comes") { runAll(); }
 
-GORT_TEST("a collection at every 50th allocation, checked", Env{{"GODEBUG", "gcevery=50,gccheckmark=1"}}) {
+GORT_TEST("a collection at every 50th allocation, checked",
+          Env{{"GODEBUG", "gcevery=50,gccheckmark=1"}}) {
   runAll();
 }
 
-GORT_TEST("freed objects are overwritten", Env{{"GODEBUG", "gcevery=20,clobberfree=1"}}) { runAll(); }
+GORT_TEST("freed objects are overwritten", Env{{"GODEBUG", "gcevery=20,clobberfree=1"}}) {
+  runAll();
+}
 
 GORT_TEST("GOGC=1", Env{{"GOGC", "1"}, {"GODEBUG", "gccheckmark=1,clobberfree=1"}}) { runAll(); }
 
@@ -32,7 +35,8 @@ GORT_TEST("the world is stopped for marking and sweeping",
   runAll();
 }
 
-GORT_TEST("stacks move at each call", Env{{"GODEBUG", "stackmoveall=1,stackpoison=1,gcevery=200"}}) {
+GORT_TEST("stacks move at each call",
+          Env{{"GODEBUG", "stackmoveall=1,stackpoison=1,gcevery=200"}}) {
   runAll();
 }
 

@@ -211,8 +211,8 @@ bool filled(slice<unsigned char> s, unsigned seed) {
 }
 
 void allSizes() {
-  constexpr std::int64_t kSizes[] = {1,    2,    3,    7,     8,     9,     15,   16,
-                                     17,   24,   33,   100,   512,   1000,  2048, 5000,
+  constexpr std::int64_t kSizes[] = {1,    2,    3,     7,     8,      9,     15,   16,
+                                     17,   24,   33,    100,   512,    1000,  2048, 5000,
                                      8192, 9999, 32768, 32769, 100000, 300000};
   constexpr std::int64_t kN = std::size(kSizes);
   slice<slice<unsigned char>> held = make_slice<slice<unsigned char>>(kN);

@@ -43,8 +43,7 @@ for p in ${procs//,/ }; do
   for ((i = 1; i <= runs; i++)); do
     echo "GOMAXPROCS=$p, pair $i of $runs" >&2
     GOMAXPROCS=$p "$gort" "${args[@]}" | sed "s/^/gort $p $i /" >>"$tmp/all"
-    # No collection in the twin's way: gort does not collect yet.
-    GOGC=off GOMAXPROCS=$p "$tmp/gobench" "${args[@]}" | sed "s/^/go $p $i /" >>"$tmp/all"
+    GOMAXPROCS=$p "$tmp/gobench" "${args[@]}" | sed "s/^/go $p $i /" >>"$tmp/all"
   done
 done
 
