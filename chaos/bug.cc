@@ -47,9 +47,27 @@ int Count(const std::string& text, const std::string& part) {
 }
 
 const std::vector<std::string> kOutcomes = {"deadlock", "race", "fault", "throw", "signal", "exit"};
+const std::vector<std::string> kModes = {"plain", "tsan"};
 
-// One line of [without] or [with]; "" or what is wrong.
-std::string SetExpectation(Expectation* e, std::string_view key, std::string_view value) {
+bool IsMode(std::string_view word) {
+  return std::find(kModes.begin(), kModes.end(), word) != kModes.end();
+}
+
+// A list of numbers, 1 or more each; false if it is something else.
+bool Procs(std::string_view value, std::vector<int>* procs) {
+  while (!value.empty()) {
+    const int n = Number(Word(&value));
+    if (n < 1) return false;
+    procs->push_back(n);
+  }
+  return true;
+}
+
+constexpr char kWrongProcs[] = "procs are numbers, 1 or more";
+
+// One line of a section; "" or what is wrong.
+std::string SetExpectation(Section* section, std::string_view key, std::string_view value) {
+  Expectation* e = &section->expectation;
   if (key == "outcome") {
     e->outcome = value;
     if (std::find(kOutcomes.begin(), kOutcomes.end(), value) == kOutcomes.end())
@@ -59,6 +77,9 @@ std::string SetExpectation(Expectation* e, std::string_view key, std::string_vie
     if (e->status < 0 || e->status > 255) return "status is a number from 0 to 255";
   } else if (key == "shows") {
     e->shows.emplace_back(value);
+  } else if (key == "procs") {
+    if (section->with) return "procs stand under [without], or at the top";
+    if (!Procs(value, &section->procs)) return kWrongProcs;
   } else {
     const int n = Number(Word(&value));
     if (n < 0 || value.empty()) return "count is a number and a text";
@@ -67,7 +88,7 @@ std::string SetExpectation(Expectation* e, std::string_view key, std::string_vie
   return "";
 }
 
-// One line above [without]; "" or what is wrong.
+// One line above the sections; "" or what is wrong.
 std::string SetFact(Bug* bug, std::string_view key, std::string_view value) {
   if (key == "commit") {
     bug->commit = value;
@@ -80,14 +101,62 @@ std::string SetFact(Bug* bug, std::string_view key, std::string_view value) {
   } else if (key == "timeout") {
     bug->timeoutSeconds = Number(value);
     if (bug->timeoutSeconds < 1) return "timeout is a number of seconds";
-  } else {
-    while (!value.empty()) {
-      const int n = Number(Word(&value));
-      if (n < 1) return "procs are numbers, 1 or more";
-      bug->procs.push_back(n);
-    }
+  } else if (key == "cases") {
+    while (!value.empty()) bug->cases.emplace_back(Word(&value));
+  } else if (!Procs(value, &bug->procs)) {
+    return kWrongProcs;
   }
   return "";
+}
+
+// Begins the section that a line in brackets names; "" or what is wrong.
+std::string BeginSection(Bug* bug, std::string_view line) {
+  constexpr char kForm[] = "a section is [without] or [with], with a name and a mode in it or not";
+  if (line.back() != ']') return kForm;
+  std::string_view rest = line.substr(1, line.size() - 2);
+  Section section;
+  const std::string_view side = Word(&rest);
+  if (side != "without" && side != "with") return kForm;
+  section.with = side == "with";
+  std::string_view word = Word(&rest);
+  if (!word.empty() && !IsMode(word)) {
+    section.unfixing = word;
+    word = Word(&rest);
+  }
+  if (!word.empty() && !IsMode(word))
+    return "unknown mode \"" + std::string(word) + "\"" + DidYouMean(word, kModes);
+  section.mode = word;
+  if (!rest.empty()) return kForm;
+  for (const Section& other : bug->sections)
+    if (other.with == section.with && other.unfixing == section.unfixing &&
+        other.mode == section.mode)
+      return std::string(line) + " is there twice";
+  bug->sections.push_back(std::move(section));
+  return "";
+}
+
+std::string Title(const Section& section) {
+  std::string title = section.with ? "[with" : "[without";
+  for (const std::string& word : {section.unfixing, section.mode})
+    if (!word.empty()) title += " " + word;
+  return title + "]";
+}
+
+// The section that says the most of those that fit; null if none does.
+const Section* FindSection(const std::vector<Section>& sections, bool with,
+                           const std::string& unfixing, const std::string& mode) {
+  const Section* best = nullptr;
+  int bestSays = -1;
+  for (const Section& s : sections) {
+    if (s.with != with || (!s.unfixing.empty() && s.unfixing != unfixing) ||
+        (!s.mode.empty() && s.mode != mode))
+      continue;
+    const int says = (s.unfixing.empty() ? 0 : 2) + (s.mode.empty() ? 0 : 1);
+    if (says <= bestSays) continue;
+    best = &s;
+    bestSays = says;
+  }
+  return best;
 }
 
 std::string Incomplete(const Bug& bug) {
@@ -97,8 +166,15 @@ std::string Incomplete(const Bug& bug) {
   if (bug.subject.empty()) return "subject is missing";
   if (bug.issue.empty()) return "issue is missing";
   if (bug.procs.empty()) return "procs is missing";
-  if (bug.without.outcome.empty()) return "[without] has no outcome";
-  if (bug.with.outcome.empty()) return "[with] has no outcome";
+  for (const Section& section : bug.sections)
+    if (section.expectation.outcome.empty()) return Title(section) + " has no outcome";
+  for (const std::string& unfixing : bug.Unfixings()) {
+    for (bool with : {false, true})
+      for (const std::string& mode : kModes)
+        if (FindSection(bug.sections, with, unfixing, mode) == nullptr)
+          return std::string(with ? "[with" : "[without") +
+                 (unfixing.empty() ? "" : " " + unfixing) + "] is missing for mode " + mode;
+  }
   return "";
 }
 
@@ -133,11 +209,11 @@ std::string Expectation::Check(const Outcome& got, const RunResult& run) const {
 }
 
 std::variant<Bug, std::string> ParseBug(std::string_view name, std::string_view text) {
-  const std::vector<std::string> facts = {"commit", "subject", "date", "issue", "procs", "timeout"};
-  const std::vector<std::string> expectations = {"outcome", "status", "shows", "count"};
+  const std::vector<std::string> facts = {"commit", "subject", "date",   "issue",
+                                          "procs",  "cases",   "timeout"};
+  const std::vector<std::string> expectations = {"outcome", "status", "shows", "count", "procs"};
   Bug bug;
   bug.name = name;
-  Expectation* section = nullptr;
   int number = 0;
   while (!text.empty()) {
     const std::size_t end = std::min(text.find('\n'), text.size());
@@ -146,27 +222,49 @@ std::variant<Bug, std::string> ParseBug(std::string_view name, std::string_view 
     number++;
     if (line.empty() || line.front() == '#') continue;
     std::string wrong;
-    if (line == "[without]") {
-      section = &bug.without;
-    } else if (line == "[with]") {
-      section = &bug.with;
+    if (line.front() == '[') {
+      wrong = BeginSection(&bug, line);
     } else {
       std::string_view value = line;
       const std::string_view key = Word(&value);
-      const auto& known = section == nullptr ? facts : expectations;
+      const auto& known = bug.sections.empty() ? facts : expectations;
       if (std::find(known.begin(), known.end(), key) == known.end())
         wrong = "unknown key \"" + std::string(key) + "\"" + DidYouMean(key, known);
       else if (value.empty())
         wrong = std::string(key) + " has no value";
       else
-        wrong =
-            section == nullptr ? SetFact(&bug, key, value) : SetExpectation(section, key, value);
+        wrong = bug.sections.empty() ? SetFact(&bug, key, value)
+                                     : SetExpectation(&bug.sections.back(), key, value);
     }
     if (!wrong.empty()) return "line " + std::to_string(number) + ": " + wrong;
   }
   std::string wrong = Incomplete(bug);
   if (!wrong.empty()) return wrong;
   return bug;
+}
+
+std::vector<std::string> Bug::Unfixings() const {
+  std::vector<std::string> names;
+  for (const Section& s : sections)
+    if (!s.with && !s.unfixing.empty() &&
+        std::find(names.begin(), names.end(), s.unfixing) == names.end())
+      names.push_back(s.unfixing);
+  if (names.empty()) names.emplace_back();
+  return names;
+}
+
+const Expectation& Bug::Expected(bool with, const std::string& unfixing,
+                                 const std::string& mode) const {
+  return FindSection(sections, with, unfixing, mode)->expectation;
+}
+
+const std::vector<int>& Bug::Procs(const std::string& unfixing, const std::string& mode) const {
+  const Section* section = FindSection(sections, false, unfixing, mode);
+  return section == nullptr || section->procs.empty() ? procs : section->procs;
+}
+
+std::string FullName(const Bug& bug, const std::string& unfixing) {
+  return unfixing.empty() ? bug.name : bug.name + "/" + unfixing;
 }
 
 std::vector<std::string> History::Names() const {
@@ -199,7 +297,8 @@ std::variant<History, std::string> LoadHistory(const std::string& root, const st
       history.tsanOptions = rest;
       continue;
     }
-    const std::string name(Word(&rest));
+    const std::string_view fullName = Word(&rest);
+    const std::string name(fullName.substr(0, fullName.find('/')));
     if (key == "bug") {
       const std::string file = root + std::string(rest);
       std::string content;
@@ -210,6 +309,11 @@ std::variant<History, std::string> LoadHistory(const std::string& root, const st
     } else if (key == "build" && !history.entries.empty() &&
                history.entries.back().bug.name == name) {
       Build build;
+      if (name.size() < fullName.size()) build.unfixing = fullName.substr(name.size() + 1);
+      const auto unfixings = history.entries.back().bug.Unfixings();
+      if (std::find(unfixings.begin(), unfixings.end(), build.unfixing) == unfixings.end())
+        return name + ": the file bug has no section [without" +
+               (build.unfixing.empty() ? "" : " " + build.unfixing) + "]";
       build.mode = Word(&rest);
       build.without = std::string(root).append(Word(&rest));
       build.with = std::string(root).append(rest);

@@ -53,10 +53,48 @@ TEST_CASE("a bug's file") {
   CHECK(bug.subject == "runtime: be good  # not a comment");
   CHECK(bug.procs == std::vector<int>{1, 8});
   CHECK(bug.timeoutSeconds == 60);
-  CHECK(bug.without.outcome == "deadlock");
-  CHECK(bug.without.status == -1);
-  CHECK(bug.with.status == 2);
-  CHECK(bug.with.counts == std::vector<std::pair<int, std::string>>{{2, "goroutine x"}});
+  CHECK(bug.cases.empty());
+  CHECK(bug.Unfixings() == std::vector<std::string>{""});
+  CHECK(bug.Expected(false, "", "plain").outcome == "deadlock");
+  CHECK(bug.Expected(false, "", "tsan").status == -1);
+  CHECK(bug.Expected(true, "", "plain").status == 2);
+  CHECK(bug.Expected(true, "", "plain").counts ==
+        std::vector<std::pair<int, std::string>>{{2, "goroutine x"}});
+}
+
+TEST_CASE("a fix that mends several failures") {
+  const std::string text =
+      "commit 0123456789abcdef0123456789abcdef01234567\n"
+      "subject two\nissue x\nprocs 1 8\ncases send receive\n"
+      "[without one]\noutcome deadlock\n"
+      "[without two]\noutcome throw\nprocs 2 8\n"
+      "[without two tsan]\noutcome race\n"
+      "[with]\noutcome exit\n[with tsan]\noutcome throw\n[with one]\noutcome signal\n";
+  auto parsed = ParseBug("0123456789ab", text);
+  REQUIRE(std::holds_alternative<Bug>(parsed));
+  const Bug& bug = std::get<Bug>(parsed);
+  CHECK(bug.cases == std::vector<std::string>{"send", "receive"});
+  CHECK(bug.Unfixings() == std::vector<std::string>{"one", "two"});
+  CHECK(FullName(bug, "two") == "0123456789ab/two");
+  CHECK(bug.Expected(false, "one", "tsan").outcome == "deadlock");
+  CHECK(bug.Expected(false, "two", "plain").outcome == "throw");
+  CHECK(bug.Expected(false, "two", "tsan").outcome == "race");
+  CHECK(bug.Expected(true, "two", "plain").outcome == "exit");
+  CHECK(bug.Expected(true, "two", "tsan").outcome == "throw");
+  CHECK(bug.Expected(true, "one", "tsan").outcome == "signal");
+  CHECK(bug.Procs("one", "plain") == std::vector<int>{1, 8});
+  CHECK(bug.Procs("two", "plain") == std::vector<int>{2, 8});
+
+  CHECK(Error(text, "[without two tsan]", "[without two tsna]") ==
+        "line 11: unknown mode \"tsna\"; did you mean tsan?");
+  CHECK(Error(text, "[without two tsan]", "[without two plain x]") ==
+        "line 11: a section is [without] or [with], with a name and a mode in it or not");
+  CHECK(Error(text, "[without two tsan]", "[without two]") ==
+        "line 11: [without two] is there twice");
+  CHECK(Error(text, "outcome race", "shows x") == "[without two tsan] has no outcome");
+  CHECK(Error(text, "[with]\noutcome exit\n", "") == "[with two] is missing for mode plain");
+  CHECK(Error(text, "outcome exit", "procs 1") ==
+        "line 14: procs stand under [without], or at the top");
 }
 
 TEST_CASE("mistakes in it") {
@@ -92,8 +130,11 @@ TEST_CASE("what became of a run") {
 
   CHECK(Classify(Exited(2, "fatal error: boom\n\ngoroutine 1")).Summary() ==
         "throw: boom, exit status 2");
-  CHECK(Classify(Exited(2, "unexpected fault address 0x1\nfatal error: fault\n")).kind ==
-        Outcome::kFault);
+  const Outcome fault =
+      Classify(Exited(2, "x\nunexpected fault address 0x1\nfatal error: fault\n"));
+  CHECK(fault.kind == Outcome::kFault);
+  CHECK(fault.Summary() == "unexpected fault address");
+  CHECK(fault.evidence == "unexpected fault address 0x1\nfatal error: fault\n");
   CHECK(Classify(Exited(0, "")).Summary() == "exit status 0");
 
   RunResult killed;

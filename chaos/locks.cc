@@ -1,9 +1,11 @@
 // The part of locks.h that needs the locks themselves.
 #include "chaos/locks.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 
+#include "runtime/chan.h"
 #include "runtime/malloc.h"
 #include "runtime/panic.h"
 #include "runtime/print.h"
@@ -24,6 +26,12 @@ const NamedLock kLocks[] = {
 #undef X
 };
 
+std::string Hex(std::uintmax_t n) {
+  char text[32];
+  std::snprintf(text, sizeof text, "0x%jx", n);
+  return text;
+}
+
 }  // namespace
 
 runtime::mutex* LockByName(std::string_view name) {
@@ -37,13 +45,13 @@ std::string NameOfLock(const runtime::mutex* l) {
     if (l == known.lock) return known.name;
   for (int i = 0; i < runtime::allp.len; i++)
     if (l == &runtime::allp[i]->timersLock) return "timersLock of P" + std::to_string(i);
-  char address[32];
-  std::snprintf(address, sizeof address, "0x%jx", reinterpret_cast<std::uintmax_t>(l));
-#if GORT_CHECKED
-  return std::string(runtime::lockRankString(l->rank)) + " lock at " + address;
-#else
-  return std::string("the lock at ") + address;
-#endif
+  if (l->rank == runtime::lockRankHchan)
+    return "lock of channel " +
+           Hex(reinterpret_cast<std::uintptr_t>(l) - offsetof(runtime::hchan, lock));
+  if (l->rank == runtime::lockRankUnknown)
+    return "the lock at " + Hex(reinterpret_cast<std::uintptr_t>(l));
+  return std::string(runtime::lockRankString(l->rank)) + " lock at " +
+         Hex(reinterpret_cast<std::uintptr_t>(l));
 }
 
 }  // namespace gort::chaos

@@ -31,8 +31,8 @@ bool IsLockName(std::string_view name);
 // LockByName returns the lock that a name of the table stands for. Only in programs with a runtime.
 runtime::mutex* LockByName(std::string_view name);
 
-// NameOfLock is the name in the table; for others the rank, if the build has ranks, and the
-// address. Only in programs with a runtime.
+// NameOfLock is the name in the table; for the lock of a channel, that and the channel's address;
+// for others the rank, if they have one, and the address. Only in programs with a runtime.
 std::string NameOfLock(const runtime::mutex* l);
 
 }  // namespace gort::chaos

@@ -46,7 +46,8 @@ options:
   --json           list, points, verify: print JSON
   -v               verify: one line for each run, and all of the evidence
 
-A BUG is a commit of the fix in Go's repository; its first four digits or more will do.
+A BUG is a commit of the fix in Go's repository; its first four digits or more will do. A fix that
+mends several failures is taken back in several ways: BUG/NAME is one of them, list has the names.
 
 exit status: 0 every bug fails without its fix and holds with it; 1 one does not; 2 wrong use;
 3 a run could not be made or was cut off, so that nothing is known.
@@ -145,13 +146,30 @@ History Load(const char* argv0) {
   return std::move(std::get<History>(loaded));
 }
 
-const Entry& FindBug(const History& history, const std::string& name) {
-  const Entry* entry = history.Find(name);
-  if (entry == nullptr) {
+// What a name on the command line stands for.
+struct Selection {
+  const Entry* entry;
+  std::string unfixing;  // "" for all that the bug has
+};
+
+Selection FindBug(const History& history, const std::string& name) {
+  const std::size_t slash = name.find('/');
+  Selection found{history.Find(std::string_view(name).substr(0, slash)), ""};
+  if (found.entry == nullptr) {
     WrongUse("unknown bug " + name + DidYouMean(name, history.Names()) +
              "\nThe bugs there are: ./bazelw run //chaos -- list");
   }
-  return *entry;
+  if (slash == std::string::npos) return found;
+  found.unfixing = name.substr(slash + 1);
+  const std::vector<std::string> known = found.entry->bug.Unfixings();
+  if (std::find(known.begin(), known.end(), found.unfixing) == known.end())
+    WrongUse("unknown bug " + name + DidYouMean(found.unfixing, known) +
+             "\nThe bugs there are: ./bazelw run //chaos -- list");
+  return found;
+}
+
+bool Selects(const Selection& selection, const Build& build) {
+  return selection.unfixing.empty() || selection.unfixing == build.unfixing;
 }
 
 int List(const History& history, bool json) {
@@ -163,14 +181,18 @@ int List(const History& history, bool json) {
       out.BeginObject();
       out.Key("bug").String(bug.name).Key("commit").String(bug.commit);
       out.Key("subject").String(bug.subject).Key("date").String(bug.date);
-      out.Key("issue").String(bug.issue).EndObject();
+      out.Key("issue").String(bug.issue).Key("unfixings").BeginArray();
+      for (const std::string& unfixing : bug.Unfixings()) out.String(unfixing);
+      out.EndArray().EndObject();
     }
     std::printf("%s\n", out.EndArray().text().c_str());
     return kGood;
   }
   std::vector<std::vector<std::string>> rows = {{"bug", "fixed", "without the fix", "subject"}};
   for (const Entry& entry : history.entries)
-    rows.push_back({entry.bug.name, entry.bug.date, entry.bug.without.outcome, entry.bug.subject});
+    for (const std::string& unfixing : entry.bug.Unfixings())
+      rows.push_back({FullName(entry.bug, unfixing), entry.bug.date,
+                      entry.bug.Expected(false, unfixing, "plain").outcome, entry.bug.subject});
   std::printf("%s", Table(rows).c_str());
   return kGood;
 }
@@ -213,12 +235,12 @@ class Progress {
 };
 
 int VerifyBugs(const History& history, const CommandLine& line) {
-  std::vector<const Entry*> entries;
-  entries.reserve(line.bugs.size());
-  for (const std::string& name : line.bugs) entries.push_back(&FindBug(history, name));
+  std::vector<Selection> selections;
+  selections.reserve(line.bugs.size());
+  for (const std::string& name : line.bugs) selections.push_back(FindBug(history, name));
   if (line.bugs.empty())
-    for (const Entry& entry : history.entries) entries.push_back(&entry);
-  if (entries.empty()) {
+    for (const Entry& entry : history.entries) selections.push_back({&entry, ""});
+  if (selections.empty()) {
     std::fprintf(stderr, "chaos: there is no bug to verify\n");
     return kBroken;
   }
@@ -237,10 +259,11 @@ int VerifyBugs(const History& history, const CommandLine& line) {
     };
   }
   std::vector<Verdict> verdicts;
-  for (const Entry* entry : entries)
-    for (const Build& build : entry->builds)
-      if (line.mode.empty() || line.mode == "all" || line.mode == build.mode)
-        verdicts.push_back(Verify(history, *entry, build, options));
+  for (const Selection& selection : selections)
+    for (const Build& build : selection.entry->builds)
+      if (Selects(selection, build) &&
+          (line.mode.empty() || line.mode == "all" || line.mode == build.mode))
+        verdicts.push_back(Verify(history, *selection.entry, build, options));
   progress.Clear();
 
   int status = verdicts.empty() ? kBroken : kGood;
@@ -256,25 +279,35 @@ int VerifyBugs(const History& history, const CommandLine& line) {
 int Repro(const History& history, const CommandLine& line) {
   if (line.bugs.size() != 1) WrongUse("repro wants one bug");
   if (line.mode == "all") WrongUse("repro wants one mode, plain or tsan");
-  const Entry& entry = FindBug(history, line.bugs[0]);
+  const Selection selection = FindBug(history, line.bugs[0]);
+  const Bug& bug = selection.entry->bug;
+  const std::vector<std::string> unfixings = bug.Unfixings();
+  if (selection.unfixing.empty() && unfixings.size() > 1) {
+    std::string names;
+    for (const std::string& unfixing : unfixings) names += " " + FullName(bug, unfixing);
+    WrongUse("repro wants one way to take the fix back:" + names);
+  }
   const std::string mode = line.mode.empty() ? "plain" : line.mode;
-  for (const Build& build : entry.builds) {
-    if (build.mode != mode) continue;
+  for (const Build& build : selection.entry->builds) {
+    if (!Selects(selection, build) || build.mode != mode) continue;
+    // The largest GOMAXPROCS, and the first case.
+    const std::vector<int>& procs = bug.Procs(build.unfixing, mode);
+    const Turn turn{procs.back(), bug.cases.empty() ? "" : bug.cases.front()};
     RunOptions options;
-    options.environment = EnvironmentOf(history, entry.bug.procs.back());
-    options.timeoutSeconds = entry.bug.timeoutSeconds;
+    options.environment = EnvironmentOf(history, turn.procs);
+    options.timeoutSeconds = bug.timeoutSeconds;
     options.echo = true;
-    const RunResult run = Run({build.without}, options);
+    const RunResult run = Run(ArgumentsOf(build.without, turn), options);
     const Outcome outcome = Classify(run);
-    const std::string problem = entry.bug.without.Check(outcome, run);
-    std::printf("\n%s without the fix, mode %s: %s\n", entry.bug.name.c_str(), mode.c_str(),
-                outcome.Summary().c_str());
+    const std::string problem = bug.Expected(false, build.unfixing, mode).Check(outcome, run);
+    std::printf("\n%s without the fix, mode %s: %s\n", FullName(bug, build.unfixing).c_str(),
+                mode.c_str(), outcome.Summary().c_str());
     if (outcome.kind == Outcome::kBroken) return kBroken;
     if (problem.empty()) return kGood;
     std::printf("NOT what history says: %s\n", problem.c_str());
     return kBad;
   }
-  std::fprintf(stderr, "chaos: %s is not built in mode %s\n", entry.bug.name.c_str(), mode.c_str());
+  std::fprintf(stderr, "chaos: %s is not built in mode %s\n", bug.name.c_str(), mode.c_str());
   return kBroken;
 }
 

@@ -105,8 +105,56 @@ run 2 repro
 run 2 repro good --mode all
 run 2 repro good quiet
 
+# Two ways to take a fix back, and cases that take turns with GOMAXPROCS.
+mkdir -p tests/history/twice
+program echoes 'echo "case $1 procs $GOMAXPROCS" >&2; exit 0'
+program echoesbad 'echo "case $1 procs $GOMAXPROCS" >&2; exit 1'
+cat >tests/history/twice/bug <<EOF
+commit twice$(printf '0%.0s' $(seq 35))
+subject about twice
+date 2020-01-01
+issue https://go.dev/issue/1
+procs 1 2
+cases left right
+[without one]
+outcome deadlock
+[without two]
+outcome exit
+status 1
+shows case
+procs 4
+[with]
+outcome exit
+status 0
+EOF
+{
+  echo 'bug twice tests/history/twice/bug'
+  echo 'build twice/one plain deadlocks echoes'
+  echo 'build twice/two plain echoesbad echoes'
+} >>tests/history/index.txt
+run 0 verify twice good --runs 4
+shows "twice/one  plain  deadlock seen, 4 of 4 as expected"
+shows "twice/two  plain  exit status 1, 4 of 4 as expected"
+shows "plain, two"
+shows "2 bugs, 2 of them as history says"
+run 0 verify twice/two --runs 4 -v
+[[ $output != *twice/one* ]] || fail "twice/two takes twice/one too"
+run 1 verify twice quiet --runs 1
+shows "2 bugs, 1 of them as history says"
+run 0 verify twic/two --json
+shows '"unfixing":"two"'
+run 0 repro twice/two
+shows "case left procs 4"
+run 0 repro twice/one
+shows "twice/one without the fix, mode plain: deadlock seen"
+run 2 repro twice
+shows "repro wants one way to take the fix back: twice/one twice/two"
+run 2 verify twice/tow
+shows "unknown bug twice/tow; did you mean two?"
+
 run 0 list
 shows "about loose"
+shows "twice/two"
 run 0 list --json
 shows '"bug":"good"'
 run 0 points
@@ -143,6 +191,9 @@ shows "cannot read the line: nonsense x"
 sed -i 's/^outcome throw/outcome thorw/' tests/history/good/bug
 run 3 list
 shows "unknown outcome \"thorw\"; did you mean throw?"
+printf 'bug twice tests/history/twice/bug\nbuild twice plain a b\n' >tests/history/index.txt
+run 3 list
+shows "twice: the file bug has no section [without]"
 rm tests/history/index.txt
 run 3 list
 shows "cannot read ./tests/history/index.txt"

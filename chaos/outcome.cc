@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -12,6 +13,8 @@ namespace gort::chaos {
 namespace {
 
 constexpr std::string_view kThrowText = "fatal error: ";
+constexpr std::string_view kFaultText = "unexpected fault address";
+constexpr int kFaultLines = 20;  // of the dump: the thread that faulted, and its goroutine
 constexpr std::string_view kRaceText = "WARNING: ThreadSanitizer: ";
 
 // The rest of the line behind the first `title`.
@@ -20,6 +23,15 @@ std::string LineAfter(const std::string& text, std::string_view title) {
   if (at == std::string::npos) return "";
   const std::size_t begin = at + title.size();
   return text.substr(begin, text.find('\n', begin) - begin);
+}
+
+// At most n lines, from the first `title` on.
+std::string LinesFrom(const std::string& text, std::string_view title, int n) {
+  const std::size_t begin = text.find(title);
+  if (begin == std::string::npos) return "";
+  std::size_t end = begin;
+  while (n-- > 0 && end < text.size()) end = std::min(text.find('\n', end), text.size() - 1) + 1;
+  return text.substr(begin, end - begin);
 }
 
 std::string Between(const std::string& text, std::string_view begin, std::string_view end) {
@@ -90,12 +102,11 @@ Outcome Classify(const RunResult& run) {
     o.text = LineAfter(run.err, kRaceText);
     o.text = o.text.substr(0, o.text.find(" (pid="));
     o.evidence = Between(run.err, "==================", "==================");
-  } else if (run.err.find("unexpected fault address") != std::string::npos ||
-             run.signal == SIGSEGV || run.signal == SIGBUS) {
+  } else if (run.err.find(kFaultText) != std::string::npos || run.signal == SIGSEGV ||
+             run.signal == SIGBUS) {
     o.kind = Outcome::kFault;
-    o.text = run.signal != 0
-                 ? strsignal(run.signal)
-                 : "unexpected fault address" + LineAfter(run.err, "unexpected fault address");
+    o.text = run.signal != 0 ? strsignal(run.signal) : kFaultText;
+    o.evidence = LinesFrom(run.err, kFaultText, kFaultLines);
   } else if (run.err.find(kThrowText) != std::string::npos) {
     o.kind = Outcome::kThrow;
     o.text = LineAfter(run.err, kThrowText);

@@ -21,7 +21,7 @@ struct Outcome {
   Kind kind = kBroken;
   int status = -1;       // exit status, -1 if there was none
   std::string text;  // the first words of it: the throw, the report's title, why it is broken
-  std::string evidence;  // the watcher's report, the race report; "" for others
+  std::string evidence;  // the watcher's report, the race report, a fault's dump; "" for others
 
   // "deadlock", "race", "throw", ...
   std::string_view Name() const;

@@ -1,6 +1,7 @@
 #include "chaos/report.h"
 
 #include <algorithm>
+#include <map>
 
 #include "chaos/table.h"
 
@@ -55,6 +56,17 @@ std::string Evidence(const Side& side, const Expectation& expectation, bool deta
   return text + "its last lines:\n" + Indent(LastLines(side.sample.err, kLastLines), 2);
 }
 
+// How many bugs there are, and how many of them are as history says in all their rows.
+std::string Count(const std::vector<Verdict>& verdicts) {
+  std::map<const Entry*, bool> bugs;
+  for (const Verdict& v : verdicts) bugs.try_emplace(v.entry, true).first->second &= v.Good();
+  int good = 0;
+  for (const auto& [entry, isGood] : bugs) good += isGood ? 1 : 0;
+  const std::string all = std::to_string(bugs.size());
+  return all + (bugs.size() == 1 ? " bug, " : " bugs, ") + std::to_string(good) +
+         " of them as history says\n";
+}
+
 void SideAsJson(Json* json, const char* key, const Side& side) {
   json->Key(key).BeginObject();
   json->Key("runs").Number(side.runs);
@@ -76,16 +88,26 @@ std::string ShowVerdicts(const std::vector<Verdict>& verdicts, bool details) {
   std::vector<std::vector<std::string>> rows = {
       {"bug", "mode", "without the fix", "with the fix", "verdict"}};
   for (const Verdict& v : verdicts)
-    rows.push_back({v.entry->bug.name, v.mode, Cell(v.without), Cell(v.with), v.Text()});
+    rows.push_back(
+        {FullName(v.entry->bug, v.unfixing), v.mode, Cell(v.without), Cell(v.with), v.Text()});
   std::string text = Table(rows);
+  const Entry* shown = nullptr;
   for (const Verdict& v : verdicts) {
     const Bug& bug = v.entry->bug;
-    text += "\n" + bug.name + "  " + bug.subject + "  (" + v.mode + ")\n";
-    text += "  fixed in Go by " + bug.commit + ", " + bug.date + "; " + bug.issue + "\n";
-    text += "  without the fix: " + Indent(Evidence(v.without, bug.without, details), 4).substr(4);
-    text += "  with the fix: " + Indent(Evidence(v.with, bug.with, details), 4).substr(4);
+    if (v.entry != shown) {
+      text += "\n" + bug.name + "  " + bug.subject + "\n";
+      text += "  fixed in Go by " + bug.commit + ", " + bug.date + "; " + bug.issue + "\n";
+      shown = v.entry;
+    }
+    auto side = [&](const char* title, const Side& s, bool with) {
+      const std::string evidence = Evidence(s, bug.Expected(with, v.unfixing, v.mode), details);
+      return "    " + std::string(title) + Indent(evidence, 6).substr(6);
+    };
+    text += "  " + v.mode + (v.unfixing.empty() ? "" : ", " + v.unfixing) + "\n";
+    text += side("without the fix: ", v.without, false);
+    text += side("with the fix: ", v.with, true);
   }
-  return text;
+  return text + "\n" + Count(verdicts);
 }
 
 std::string VerdictsAsJson(const std::vector<Verdict>& verdicts, int exitStatus) {
@@ -96,6 +118,7 @@ std::string VerdictsAsJson(const std::vector<Verdict>& verdicts, int exitStatus)
     json.Key("bug").String(v.entry->bug.name);
     json.Key("commit").String(v.entry->bug.commit);
     json.Key("subject").String(v.entry->bug.subject);
+    json.Key("unfixing").String(v.unfixing);
     json.Key("mode").String(v.mode);
     json.Key("good").Bool(v.Good());
     json.Key("verdict").String(v.Text());

@@ -11,6 +11,7 @@
 #include "runtime/os_linux.h"
 #include "runtime/panic_throw.h"
 #include "runtime/proc.h"
+#include "runtime/stack.h"
 #include "runtime/stubs.h"
 
 #if !GORT_POINTS
@@ -35,11 +36,13 @@ struct PointState {
   // The first thread that came here, and whether there was another one; thread ids are never 0.
   std::atomic<std::int32_t> first;
   std::atomic<bool> several;
+  std::atomic<std::uint64_t> newest;  // number of the newest visit, 0 for none
 };
 
 PointState points[kPointCount];
 std::vector<Rule> installed;  // constant after Install
 
+std::atomic<bool> asleep;
 std::atomic<bool> thrown;
 std::atomic<std::uint64_t> dice{1};
 
@@ -61,7 +64,8 @@ const runtime::m* CurrentM() {
   return gp == nullptr ? nullptr : static_cast<runtime::m*>(gp->m);
 }
 
-void Record(Point p) {
+// Returns the visit's number.
+std::uint64_t Record(Point p) {
   const runtime::m* mp = CurrentM();
   const std::uint64_t number = recorded.fetch_add(1) + 1;
   ring[number % kRing].store(Pack(number & 0xffffffff, mp == nullptr ? -1 : mp->id, p));
@@ -70,6 +74,9 @@ void Record(Point p) {
   const std::int32_t self = runtime::gettid();
   std::int32_t first = 0;
   if (!state.first.compare_exchange_strong(first, self) && first != self) state.several = true;
+  std::uint64_t newest = state.newest;
+  while (newest < number && !state.newest.compare_exchange_weak(newest, number)) continue;
+  return number;
 }
 
 bool AnotherThreadWasAt(Point p, std::int32_t self) {
@@ -78,20 +85,27 @@ bool AnotherThreadWasAt(Point p, std::int32_t self) {
   return state.several || (first != 0 && first != self);
 }
 
-void HoldUntil(Point here, Point p) {
+// Waits until `come` says that another thread has come to p.
+template <class F>
+void HoldUntil(Point here, Point p, F come) {
   constexpr int kPause = 100;  // microseconds between two looks
   constexpr int kComplainAfter = 50000;  // looks, 5 seconds
-  const std::int32_t self = runtime::gettid();
-  for (int looks = 0; !AnotherThreadWasAt(p, self); looks++) {
+  for (int looks = 0; !come(); looks++) {
     runtime::usleep(kPause);
     if (looks != kComplainAfter) continue;
     char line[200];
     const int n = std::snprintf(line, sizeof line,
                                 "chaos: thread %d has been held at %s for 5 s: no other thread has "
                                 "come to %s\n",
-                                self, PointName(here), PointName(p));
+                                runtime::gettid(), PointName(here), PointName(p));
     runtime::write(2, line, static_cast<runtime::uintptr>(n));
   }
+}
+
+// The next prologue of the goroutine moves its stack: the switch back from the system stack takes
+// the limit from g.stackguard0.
+void MoveStack(runtime::g* gp) {
+  if (gp != nullptr) gp->stackguard0 = runtime::stackForceMove;
 }
 
 // True with the probability. Every throw takes the next number of one sequence.
@@ -102,6 +116,14 @@ bool Roll(double probability) {
   z = (z ^ z >> 27) * 0x94d049bb133111eb;
   z ^= z >> 31;
   return static_cast<double>(z >> 11) * 0x1p-53 < probability;
+}
+
+// The goroutine that this thread wants to stop, 0 for none.
+std::int64_t SuspendingGoid() {
+  const runtime::m* mp = CurrentM();
+  if (mp == nullptr) return 0;
+  const runtime::g* gp = mp->waitinggoroutine;
+  return gp == nullptr ? 0 : static_cast<std::int64_t>(gp->goid);
 }
 
 bool ConditionsHold(const ArmedTerm& armed, Point before, std::int64_t visit) {
@@ -115,6 +137,9 @@ bool ConditionsHold(const ArmedTerm& armed, Point before, std::int64_t visit) {
       }
       case Condition::kAfter:
         if (before != condition.point) return false;
+        break;
+      case Condition::kSuspending:
+        if (SuspendingGoid() != condition.number) return false;
         break;
       case Condition::kVisit:
         if (visit != condition.number) return false;
@@ -133,7 +158,9 @@ bool TakeFiring(std::atomic<std::int64_t>* left) {
   return false;
 }
 
-void Do(const Action& action, Point here) {
+// What happens at the point `here`, on its number-th visit, to the goroutine gp; null on a system
+// stack.
+void Do(const Action& action, Point here, std::uint64_t number, runtime::g* gp) {
   switch (action.kind) {
     case Action::kOff:
       return;
@@ -151,17 +178,34 @@ void Do(const Action& action, Point here) {
       runtime::write(2, "\n", 1);
       return;
     case Action::kHold:
-      HoldUntil(here, action.point);
+      HoldUntil(here, action.point,
+                [&, self = runtime::gettid()] { return AnotherThreadWasAt(action.point, self); });
+      return;
+    case Action::kAwait:
+      // Later visits are other threads': this one waits here.
+      HoldUntil(here, action.point,
+                [&] { return points[static_cast<int>(action.point)].newest > number; });
+      return;
+    case Action::kMoveStack:
+      MoveStack(gp);
       return;
   }
 }
 
-// On a system stack.
+// On a system stack. The argument is the point, and kOnGoroutine if the thread came from the stack
+// of a goroutine.
+constexpr std::uintptr_t kOnGoroutine = 1 << 16;
+
 void AtPoint(void* arg) {
-  const Point p = static_cast<Point>(reinterpret_cast<std::uintptr_t>(arg));
+  const auto word = reinterpret_cast<std::uintptr_t>(arg);
+  const Point p = static_cast<Point>(word & (kOnGoroutine - 1));
+  runtime::g* gp = nullptr;
+  if ((word & kOnGoroutine) != 0) gp = CurrentM()->curg;
   PointState& state = points[static_cast<int>(p)];
+  // Recorded before it is counted: who has seen the count comes to his points later than this.
+  const std::uint64_t number = Record(p);
+  if (asleep) return;
   const std::int64_t visit = state.visits.fetch_add(1) + 1;
-  Record(p);
   const Point before = lastPoint;
   lastPoint = p;
   for (const ArmedRule& rule : state.rules) {
@@ -170,7 +214,7 @@ void AtPoint(void* arg) {
       if (!ConditionsHold(armed, before, visit) || !Roll(armed.term->probability) ||
           !TakeFiring(armed.left))
         continue;
-      Do(armed.term->action, p);
+      Do(armed.term->action, p, number, gp);
       break;
     }
   }
@@ -179,7 +223,10 @@ void AtPoint(void* arg) {
 // The runtime's hook. It is called through a pointer, so the linker has seen to no stack for it: it
 // needs next to none, and everything else happens on the system stack.
 void Hook(Point p) {
-  runtime::gort_systemstack(AtPoint, reinterpret_cast<void*>(static_cast<std::uintptr_t>(p)));
+  std::uintptr_t word = static_cast<std::uintptr_t>(p);
+  runtime::g* gp = runtime::getg();
+  if (gp != nullptr && gp != gp->m->g0 && gp != gp->m->gsignal) word |= kOnGoroutine;
+  runtime::gort_systemstack(AtPoint, reinterpret_cast<void*>(word));
 }
 
 ArmedTerm Arm(const Term& term) {
@@ -223,6 +270,11 @@ Script::Builder& Script::Builder::Visit(std::int64_t number) {
   return *this;
 }
 
+Script::Builder& Script::Builder::Suspending(std::int64_t goid) {
+  term_.conditions.push_back({Condition::kSuspending, {}, {}, goid});
+  return *this;
+}
+
 Script::Builder& Script::Builder::Times(std::int64_t n) {
   term_.count = n;
   return *this;
@@ -247,6 +299,8 @@ void Script::Builder::Delay(std::int64_t microseconds) {
 }
 void Script::Builder::Yield() { Finish({Action::kYield, {}, 0, {}}); }
 void Script::Builder::HoldUntil(Point p) { Finish({Action::kHold, {}, 0, p}); }
+void Script::Builder::Await(Point p) { Finish({Action::kAwait, {}, 0, p}); }
+void Script::Builder::MoveStack() { Finish({Action::kMoveStack, {}, 0, {}}); }
 void Script::Builder::Off() { Finish({Action::kOff, {}, 0, {}}); }
 
 Script& Script::HappensAfter(Point later, Point earlier) {
@@ -279,6 +333,13 @@ void Script::Install() {
   StartWatcher();
   runtime::pointHook = Hook;
 }
+
+void Script::InstallAsleep() {
+  asleep = true;
+  Install();
+}
+
+void WakeScript() { asleep = false; }
 
 std::vector<PointVisit> LastVisits(int n) {
   std::vector<PointVisit> visits;

@@ -36,6 +36,8 @@ class Script {
     Builder& Holding(std::string_view lock);
     // The last point that this thread came to before this one is p.
     Builder& After(Point p);
+    // This thread is about to stop goroutine goid, in suspendG.
+    Builder& Suspending(std::int64_t goid);
     // Any thread's number-th time here, counted from 1.
     Builder& Visit(std::int64_t number);
     // At most n times.
@@ -47,6 +49,11 @@ class Script {
     void Yield();
     // Waits until another thread has come to p, at any time since the start.
     void HoldUntil(Point p);
+    // Waits until another thread comes to p after this one came here.
+    void Await(Point p);
+    // The goroutine's stack is moved by the next function that it enters, as if there were no room
+    // for it. Nothing on a system stack.
+    void MoveStack();
     // Nothing; terms added later are not looked at.
     void Off();
 
@@ -73,9 +80,16 @@ class Script {
   // process with kDeadlockSeen when threads wait for each other's locks (chaos/watcher.h).
   void Install();
 
+  // InstallAsleep does the same, but nothing is injected or counted before WakeScript: the runtime
+  // comes to many points while it boots.
+  void InstallAsleep();
+
  private:
   std::vector<Rule> rules_;
 };
+
+// WakeScript begins with what InstallAsleep has put off. At any time, on any thread, once.
+void WakeScript();
 
 // One thread's coming to a point.
 struct PointVisit {
@@ -87,7 +101,8 @@ struct PointVisit {
 // any thread at any time; a visit that is just being recorded may be missing.
 std::vector<PointVisit> LastVisits(int n);
 
-// VisitCount is how often any thread has come to p.
+// VisitCount is how often any thread has come to p while the script was awake. Who has seen a visit
+// counted comes to his next point after that visit, as Await has it.
 std::int64_t VisitCount(Point p);
 
 }  // namespace gort::chaos

@@ -48,6 +48,38 @@ void happensafter() {
   done.recv();
 }
 
+// The other has been at its point before, which does not count.
+void await_() {
+  auto done = make_chan<bool>();
+  POINT(retake_before_cas);
+  go([done] {
+    stage = 1;
+    POINT(timer_fired_unlocked);
+    println(stage == 3 ? "held until the other came again" : "NOT held");
+    done.send(true);
+  });
+  await(1);
+  for (int i = 0; i < 1000; i++) runtime::Gosched();
+  stage = 3;
+  POINT(retake_before_cas);
+  done.recv();
+}
+
+GORT_NOINLINE runtime::uintptr stackNow() { return runtime::getg()->stack.lo; }
+
+void movestack() {
+  const runtime::uintptr before = stackNow();
+  POINT(timer_fired_unlocked);
+  println(stackNow() != before ? "moved" : "NOT moved");
+}
+
+void asleep() {
+  POINT(timer_fired_unlocked);
+  chaos::WakeScript();
+  POINT(timer_fired_unlocked);
+  println("visits", chaos::VisitCount(Point::timer_fired_unlocked));
+}
+
 runtime::mutex lockA, lockB;
 
 // Each thread has one lock and wants the other's.
@@ -87,6 +119,51 @@ void patient() {
   println("got the lock in the end");
 }
 
+// Runs f on the system stack with the goroutine out of _Grunning, like a mark worker.
+template <class F>
+void preemptible(F f) {
+  runtime::g* self = runtime::getg();
+  runtime::systemstack([&] {
+    F g = f;  // not from the stack once it may be moved
+    runtime::casGToWaiting(self, runtime::_Grunning, runtime::waitReasonGCMarkTermination);
+    g();
+    runtime::casgstatus(self, runtime::_Gwaiting, runtime::_Grunning);
+  });
+}
+
+bool wantedBySomebody(const runtime::g* gp) {
+  for (runtime::m* mp = runtime::allm; mp != nullptr; mp = mp->alllink)
+    if (mp->waitinggoroutine == gp) return true;
+  return false;
+}
+
+// A goroutine asks all Ps to pass a safe point, and does not let itself be stopped meanwhile; on one
+// of the Ps somebody waits to stop that goroutine.
+void barrier() {
+  runtime::g* gp = runtime::getg();
+  go([gp] { preemptible([gp] { runtime::resumeG(runtime::suspendG(gp)); }); });
+  runtime::systemstack([gp] {
+    while (!wantedBySomebody(gp)) runtime::osyield();
+    runtime::forEachPInternal([](runtime::p*) {});
+  });
+}
+
+// Somebody waits for a goroutine to stop for a long time, and it does.
+void stubborn() {
+  runtime::g* gp = runtime::getg();
+  auto done = make_chan<bool>();
+  go([gp, done] {
+    preemptible([gp] { runtime::resumeG(runtime::suspendG(gp)); });
+    done.send(true);
+  });
+  runtime::systemstack([gp] {
+    while (!wantedBySomebody(gp)) runtime::osyield();
+    runtime::usleep(800000);
+  });
+  done.recv();
+  println("stopped in the end");
+}
+
 void holding() {
   POINT(timer_fired_unlocked);
   runtime::systemstack([] {
@@ -101,8 +178,10 @@ struct {
   const char* name;
   void (*run)();
 } const kProbes[] = {
-    {"visits", visits},   {"after", after},     {"happensafter", happensafter},
-    {"crossed", crossed}, {"patient", patient}, {"holding", holding},
+    {"visits", visits},       {"after", after},       {"happensafter", happensafter},
+    {"crossed", crossed},     {"patient", patient},   {"holding", holding},
+    {"barrier", barrier},     {"stubborn", stubborn}, {"await", await_},
+    {"movestack", movestack}, {"asleep", asleep},
 };
 
 }  // namespace
@@ -112,7 +191,10 @@ int main(int argc, char** argv) {
   chaos::Script script;
   if (name == "happensafter")
     script.HappensAfter(Point::timer_fired_unlocked, Point::retake_before_cas);
-  script.Install();
+  if (name == "asleep")
+    script.InstallAsleep();
+  else
+    script.Install();
   for (const auto& probe : kProbes)
     if (name == probe.name) return Main(argc, argv, [&] { probe.run(); });
   std::fprintf(stderr, "no such probe\n");

@@ -70,6 +70,26 @@ for probe in "$@"; do
   run patient 0
   shows "got the lock in the end"
 
+  run barrier 86
+  shows "chaos: deadlock seen"
+  shows "[goroutine 1]"
+  shows "[P "
+  shows "waits until it can stop goroutine 1 in main."
+  shows "has passed a safe point"
+  run stubborn 0
+  shows "stopped in the end"
+
+  run await 0 "$p=await(retake_before_cas)"
+  shows "held until the other came again"
+  run movestack 0 "$p=movestack"
+  shows "moved"
+  [[ $output != *NOT* ]] || fail "the stack was not moved: $output"
+  run movestack 0
+  shows "NOT moved"
+  run asleep 0 "$p=print(awake)"
+  [ "$(count awake)" = 1 ] || fail "a script that sleeps injects: $output"
+  shows "visits 1"
+
   run visits 2 "$p=1*print(x)->pritn(y)"
   shows "environment variable CHAOS, column 34: unknown action \"pritn\"; did you mean print?"
   shows "                                   ^"

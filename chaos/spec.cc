@@ -11,8 +11,9 @@ namespace gort::chaos {
 
 namespace {
 
-const std::vector<std::string> kActions = {"off", "throw", "delay", "yield", "print", "hold"};
-const std::vector<std::string> kConditions = {"holding", "after", "visit"};
+const std::vector<std::string> kActions = {"off",   "throw", "delay", "yield",
+                                           "print", "hold",  "await", "movestack"};
+const std::vector<std::string> kConditions = {"holding", "after", "visit", "suspending"};
 
 // Recursive descent without backtracking. The first error is kept, and everything after it gives up
 // at once.
@@ -185,7 +186,7 @@ class Parser {
       SkipBlanks();
       const std::size_t start = position_;
       const std::string_view name = ReadName("");
-      if (name == "holding" || name == "after" || name == "visit") {
+      if (name == "holding" || name == "after" || name == "visit" || name == "suspending") {
         if (limited) FailAt(start, "conditions stand in front of the probability and the count");
         term.conditions.push_back(ReadCondition(name));
         Expect(":");
@@ -213,6 +214,9 @@ class Parser {
     } else if (name == "after") {
       condition.kind = Condition::kAfter;
       condition.point = ExpectPoint();
+    } else if (name == "suspending") {
+      condition.kind = Condition::kSuspending;
+      condition.number = ExpectNumber("the number of a goroutine, 1 or more", 1);
     } else {
       condition.kind = Condition::kVisit;
       condition.number = ExpectNumber("the number of the visit, 1 or more", 1);
@@ -223,8 +227,10 @@ class Parser {
 
   Action ReadAction(std::string_view name, std::size_t start) {
     Action action;
-    if (name == "off" || name == "yield") {
-      action.kind = name == "off" ? Action::kOff : Action::kYield;
+    if (name == "off" || name == "yield" || name == "movestack") {
+      action.kind = name == "off"     ? Action::kOff
+                    : name == "yield" ? Action::kYield
+                                      : Action::kMoveStack;
       return action;
     }
     if (name == "throw" || name == "print") {
@@ -236,15 +242,16 @@ class Parser {
       Expect("(");
       action.number = ExpectNumber("microseconds, from 1 to 60000000", 1);
       if (action.number > 60000000) Fail("a delay is at most 60000000 microseconds");
-    } else if (name == "hold") {
-      action.kind = Action::kHold;
+    } else if (name == "hold" || name == "await") {
+      action.kind = name == "hold" ? Action::kHold : Action::kAwait;
       Expect("(");
       action.point = ExpectPoint();
     } else {
       std::vector<std::string> known = kActions;
       known.insert(known.end(), kConditions.begin(), kConditions.end());
       FailAt(start, name.empty()
-                        ? "expected an action (off, throw, delay, yield, print, hold)"
+                        ? "expected an action (off, throw, delay, yield, print, hold, await, "
+                          "movestack)"
                         : "unknown action \"" + std::string(name) + "\"" + DidYouMean(name, known));
       return action;
     }

@@ -5,9 +5,9 @@
 //   spec   = rule { ";" rule }
 //   rule   = pattern "=" term { "->" term }
 //   term   = { cond ":" } [ P "%" ] [ N "*" ] action
-//   cond   = "holding(" lock ")" | "after(" point ")" | "visit(" N ")"
+//   cond   = "holding(" lock ")" | "after(" point ")" | "visit(" N ")" | "suspending(" goid ")"
 //   action = "off" | "yield" | "throw(" text ")" | "print(" text ")"
-//          | "delay(" microseconds ")" | "hold(" point ")"
+//          | "delay(" microseconds ")" | "hold(" point ")" | "await(" point ")" | "movestack"
 //
 // Blanks between the parts mean nothing. In a text, \) and \\ stand for ) and \.
 //
@@ -33,6 +33,7 @@ struct Condition {
     kHolding,  // this thread holds the lock
     kAfter,  // the last point that this thread came to before this one is `point`
     kVisit,  // this is the number-th time that any thread comes here
+    kSuspending,  // this thread is in suspendG for goroutine `number`
   };
   Kind kind;
   std::string lock;
@@ -47,7 +48,9 @@ struct Action {
     kDelay,  // sleep for number microseconds
     kYield,  // sched_yield
     kPrint,  // a line on standard error
-    kHold,  // wait until another thread has come to `point`
+    kHold,  // wait until another thread has come to `point`, at any time since the start
+    kAwait,  // wait until another thread comes to `point` after this one came here
+    kMoveStack,  // the goroutine's stack is moved by the next function that it enters
   };
   Kind kind = kOff;
   std::string text;

@@ -26,6 +26,7 @@ struct Side {
 
 struct Verdict {
   const Entry* entry = nullptr;
+  std::string unfixing;
   std::string mode;
   Side without;
   Side with;
@@ -44,12 +45,19 @@ struct VerifyOptions {
   std::function<void(const Outcome&, const RunResult&, const std::string& problem)> after;
 };
 
-// RunSide runs program with the bug's values of GOMAXPROCS in turn.
-Side RunSide(const History& history, const Bug& bug, const std::string& program,
-             const Expectation& expectation, const std::string& what, const VerifyOptions& options);
-
 Verdict Verify(const History& history, const Entry& entry, const Build& build,
                const VerifyOptions& options);
+
+// What the number-th run of a scenario gets, counted from 0: over the runs all values of GOMAXPROCS
+// meet all cases.
+struct Turn {
+  int procs;
+  std::string scenarioCase;  // "" for none
+};
+Turn TurnOf(const Bug& bug, const std::vector<int>& procs, int number);
+
+// ArgumentsOf is the command line of a scenario.
+std::vector<std::string> ArgumentsOf(const std::string& program, const Turn& turn);
 
 // EnvironmentOf is what a scenario's run gets: GOMAXPROCS, TSan's options, and no CHAOS.
 std::vector<std::pair<std::string, std::string>> EnvironmentOf(const History& history, int procs);

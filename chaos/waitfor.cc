@@ -48,7 +48,8 @@ StackFrame OutsideLock(const std::vector<StackFrame>& stack) {
   for (const StackFrame& frame : stack) {
     const std::string& f = frame.function;
     if (f.starts_with("runtime.lock") || f.starts_with("runtime.futex") ||
-        f.starts_with("runtime.systemstack") || f.starts_with("runtime.forEachG"))
+        f.starts_with("runtime.suspendG") || f.starts_with("runtime.systemstack") ||
+        f.starts_with("runtime.forEachG"))
       continue;
     return frame;
   }
@@ -58,13 +59,25 @@ StackFrame OutsideLock(const std::vector<StackFrame>& stack) {
 std::string DescribeCycle(const std::vector<Waiter>& cycle) {
   std::string text;
   for (const Waiter& w : cycle) {
-    text += ThreadName(w) + ", thread " + std::to_string(w.thread) + ", waits for " + w.lock;
+    const std::string holder = "M" + std::to_string(w.holder);
     const StackFrame waitsIn = OutsideLock(w.stack);
-    if (!waitsIn.function.empty()) text += " " + InFunction(waitsIn);
-    text += ";\n";
-    text += w.holder == w.m ? "M" + std::to_string(w.m) + " itself holds it"
-                            : "M" + std::to_string(w.holder) + " holds it";
-    if (!w.takenIn.function.empty()) text += ", taken " + InFunction(w.takenIn);
+    const std::string where = waitsIn.function.empty() ? "" : " " + InFunction(waitsIn);
+    text += ThreadName(w) + ", thread " + std::to_string(w.thread) + ", ";
+    switch (w.kind) {
+      case Waiter::kLock:
+        text += "waits for " + w.wanted + where + ";\n";
+        text += (w.holder == w.m ? holder + " itself holds it" : holder + " holds it");
+        if (!w.takenIn.function.empty()) text += ", taken " + InFunction(w.takenIn);
+        break;
+      case Waiter::kGoroutine:
+        text += "waits until it can stop " + w.wanted + where + ";\n";
+        text += holder + " runs it, and does not let go of it";
+        break;
+      case Waiter::kP:
+        text += "waits until " + w.wanted + " has passed a safe point" + where + ";\n";
+        text += holder + " runs on it, and does not come to one";
+        break;
+    }
     text += ".\nstack of M" + std::to_string(w.m) + ":\n";
     std::size_t widest = 0;
     for (const StackFrame& frame : w.stack) widest = std::max(widest, Width(frame.function));
@@ -81,12 +94,24 @@ std::string DescribeCycle(const std::vector<Waiter>& cycle) {
 std::string DrawCycle(const std::vector<Waiter>& cycle) {
   std::vector<std::string> lines;
   for (const Waiter& w : cycle) {
+    const std::string where = InFunction(OutsideLock(w.stack));
+    const std::string last = &w == &cycle.back() ? " |  " : " v  ";
     lines.push_back(ThreadName(w));
-    lines.push_back(" |  waits for the lock " + InFunction(OutsideLock(w.stack)));
+    switch (w.kind) {
+      case Waiter::kLock:
+        lines.push_back(" |  waits for the lock " + where);
+        break;
+      case Waiter::kGoroutine:
+        lines.push_back(" |  waits until it can stop it, " + where);
+        break;
+      case Waiter::kP:
+        lines.push_back(" |  waits until it has passed a safe point, " + where);
+        break;
+    }
     lines.emplace_back(" v");
-    lines.push_back("[" + w.lock + "]");
-    lines.push_back(" |  taken " + InFunction(w.takenIn));
-    lines.push_back(&w == &cycle.back() ? " |  held by" : " v  held by");
+    lines.push_back("[" + w.wanted + "]");
+    if (w.kind == Waiter::kLock) lines.push_back(" |  taken " + InFunction(w.takenIn));
+    lines.push_back(last + (w.kind == Waiter::kLock ? "held by" : "run by"));
   }
   std::size_t widest = 0;
   for (const std::string& line : lines) widest = std::max(widest, Width(line));

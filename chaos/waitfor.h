@@ -1,9 +1,11 @@
-// Who waits for whom: the graph of threads and locks, and its cycles. No runtime needed: the
-// watcher fills it in, tests make their own.
+// Who waits for whom: the graph of threads, and its cycles. No runtime needed: the watcher fills it
+// in, tests make their own.
 //
-// Each M waits for one lock at most, and each lock has one holder at most, so that the graph is a
-// set of chains and a cycle is found by walking. A cycle of threads that are all asleep is a
-// deadlock for certain: each lock in it is given back by a thread in it or not at all.
+// An M waits for one thing at a time: a lock, which another M holds; a goroutine that it wants to
+// stop (suspendG), which another M runs; or a P that has yet to pass a safe point (forEachP), which
+// another M runs. So the graph is a set of chains, and a cycle is found by walking. (forEachP waits
+// for several Ps, and for all of them: any one that cannot come will do.) A cycle is a deadlock for
+// certain: each thing in it is given back by a thread in it or not at all.
 #pragma once
 
 #include <cstdint>
@@ -24,15 +26,20 @@ struct StackFrame {
   bool operator==(const StackFrame&) const = default;
 };
 
-// An M that is asleep because it wants a lock.
+// An M that cannot go on before another one has done something.
 struct Waiter {
+  enum Kind {
+    kLock,  // asleep until a lock is free
+    kGoroutine,  // in suspendG, spinning until a goroutine stops
+    kP,  // in forEachP, until a P has passed a safe point
+  };
+  Kind kind = kLock;
   std::int64_t m = 0;
   std::int64_t thread = 0;  // kernel thread id
   std::int64_t goroutine = 0;  // that it runs, 0 for none
-  std::string lock;  // name of the lock
-  std::uint64_t lockAddress = 0;
-  std::int64_t holder = -1;  // M that holds the lock, -1 if nobody known does
-  StackFrame takenIn;  // where the holder took it
+  std::string wanted;  // name of the lock, "goroutine 7", "P 2"
+  std::int64_t holder = -1;  // M that holds the lock or runs the goroutine or the P, -1 for none
+  StackFrame takenIn;  // where the holder took the lock
   std::vector<StackFrame> stack;  // of this M, innermost first
 };
 
@@ -40,8 +47,8 @@ struct Waiter {
 // waiting: the last waits for a lock of the first. Empty if there is none.
 std::vector<std::size_t> FindCycle(const std::vector<Waiter>& waiters);
 
-// OutsideLock is the innermost frame that is not part of the lock itself: the function that asked
-// for it. Empty if there is none.
+// OutsideLock is the innermost frame that is not part of the lock itself or of suspendG: the function
+// that asked for it. Empty if there is none.
 StackFrame OutsideLock(const std::vector<StackFrame>& stack);
 
 // DescribeCycle says it in words, one paragraph for each thread, with its stack.

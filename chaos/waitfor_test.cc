@@ -13,7 +13,7 @@ Waiter Waits(std::int64_t m, std::string lock, std::int64_t holder) {
   w.m = m;
   w.thread = 100 + m;
   w.goroutine = 10 + m;
-  w.lock = std::move(lock);
+  w.wanted = std::move(lock);
   w.holder = holder;
   w.takenIn = {"runtime.take", "take.cc:1"};
   w.stack = {{"runtime.lock2", "lock_futex.cc:1"}, {"runtime.want", "want.cc:2"}};
@@ -61,6 +61,26 @@ TEST_CASE("two threads are drawn in turn") {
   CHECK(picture.find("\n v  held by") != std::string::npos);
   CHECK(picture.find("\nM2 (goroutine 12) ") != std::string::npos);
   CHECK(picture.find("\n[b]") > picture.find("\n[a]"));
+}
+
+// A ragged barrier waits for a P, and who runs on it for the goroutine that asked for the barrier.
+TEST_CASE("waits that are no locks") {
+  Waiter barrier = Waits(1, "P 2", 2);
+  barrier.kind = Waiter::kP;
+  barrier.stack = {{"runtime.forEachPInternal", "proc_stw.cc:1"}};
+  Waiter marker = Waits(2, "goroutine 11", 1);
+  marker.kind = Waiter::kGoroutine;
+  marker.stack = {{"runtime.suspendG", ""}, {"runtime.markrootStack", "mgcroots.cc:1"}};
+  CHECK(FindCycle({barrier, marker}).size() == 2);
+  const std::string picture = DrawCycle({barrier, marker});
+  CHECK(picture.find("\n[P 2] ") != std::string::npos);
+  CHECK(picture.find("\n v  run by ") < picture.find("\nM2 (goroutine 12) "));
+  CHECK(picture.find("waits until it can stop it, in runtime.markrootStack, mgcroots.cc:1 ") !=
+        std::string::npos);
+  const std::string words = DescribeCycle({barrier, marker});
+  CHECK(words.find("waits until P 2 has passed a safe point in runtime.forEachPInternal") !=
+        std::string::npos);
+  CHECK(words.find("M1 runs it, and does not let go of it.\n") != std::string::npos);
 }
 
 TEST_CASE("in words") {

@@ -1,8 +1,14 @@
 // Invariants:
-//  - The watcher takes no lock, and what it reads (m.waitinglock, mutex.owner, allm) it reads as a
-//    stranger: a single look may be wrong. It believes a look only if every thread of the cycle was
-//    asleep in the kernel, for that lock's futex, and the kernel has counted no switch of any of
-//    them between a first and a second look: then nothing in it has changed in between.
+//  - The watcher takes no lock, and what it reads (m.waiting*, mutex.owner, allm) it reads as a
+//    stranger: a single look may be wrong. A thread that waits for a lock is believed if it was
+//    asleep in the kernel, for that lock's futex, and the kernel has counted no switch of it between
+//    a first and a last look. One in suspendG or forEachP spins, so that the kernel knows nothing of
+//    it; but its wait has a number (m.waits). A cycle with such threads is believed if it was the
+//    same, with the same numbers, at kLooks looks one after the other: each wait in it was then
+//    there all the time, and so was what it waits for.
+//  - suspendG's wait ends with its goroutine's leaving _Grunning, forEachP's with all Ps' having run
+//    the function. The first is in a cycle only if the goroutine is _Grunning, on an M that waits
+//    itself; the second only through a P that has not run the function, on an M that waits itself.
 //  - Stacks are read when that is certain.
 //  - The lock «deadlock» is left out: a thread that must never run again locks it twice on purpose.
 //  - The watcher reads other threads' memory without synchronisation on purpose, by way of the C
@@ -41,18 +47,23 @@ namespace {
 
 constexpr unsigned kLookEvery = 10000;  // microseconds
 constexpr unsigned kSecondLookAfter = 20000;
+constexpr int kLooks = 25;  // before a cycle with threads that spin is believed
 constexpr int kVisitsShown = 12;
 constexpr int kMaxFrames = 64;
 
-// One M that sleeps in lock2, as one look has it.
-struct SleepingM {
+// One M that waits, as one look has it.
+struct WaitingM {
   runtime::m* mp;
-  runtime::mutex* lock;
-  runtime::m* owner;
+  Waiter::Kind kind;
+  runtime::mutex* lock;  // kLock
+  runtime::g* gp;  // kGoroutine
+  runtime::p* pp;  // kP
+  runtime::m* owner;  // of the lock; or who runs gp or pp
+  std::uint64_t number;  // m.waits
   std::uint64_t fp;
-  std::uint64_t switches;  // times that the kernel has switched the thread
+  std::uint64_t switches;  // kLock: times that the kernel has switched the thread
 
-  bool operator==(const SleepingM&) const = default;
+  bool operator==(const WaitingM&) const = default;
 };
 
 std::string ReadFile(const std::string& path) {
@@ -80,8 +91,9 @@ bool AsleepOn(const std::string& task, const void* futex) {
   return std::strtoull(end, nullptr, 16) == reinterpret_cast<std::uintptr_t>(futex);
 }
 
-// Fills in what the kernel knows; false if the thread is not asleep where it should be.
-bool AskKernel(SleepingM* s) {
+// Fills in what the kernel knows; false if a thread is not asleep where it should be.
+bool AskKernel(WaitingM* s) {
+  if (s->kind != Waiter::kLock) return true;
   const std::string task = "/proc/self/task/" + std::to_string(s->mp->procid);
   if (!AsleepOn(task, s->lock->key.addr())) return false;
   const std::string status = ReadFile(task + "/status");
@@ -90,41 +102,80 @@ bool AskKernel(SleepingM* s) {
   return true;
 }
 
-std::vector<SleepingM> Look() {
-  std::vector<SleepingM> asleep;
-  for (runtime::m* mp = runtime::allm; mp != nullptr; mp = mp->alllink) {
-    runtime::mutex* lock = mp->waitinglock;
-    if (lock == nullptr || lock == &runtime::deadlock) continue;
-    asleep.push_back({mp, lock, lock->owner, mp->waitingfp, 0});
-  }
-  return asleep;
+// The M that runs gp, and cannot be made to let go of it as long as it waits itself.
+runtime::m* RunnerOf(runtime::g* gp) {
+  if ((runtime::readgstatus(gp) & ~runtime::_Gscan) != runtime::_Grunning) return nullptr;
+  return gp->m;
 }
 
-std::vector<SleepingM> CycleOf(const std::vector<SleepingM>& asleep) {
+bool Waits(const runtime::m* mp) {
+  return mp->waitinglock != nullptr || mp->waitinggoroutine != nullptr || mp->waitingforps;
+}
+
+// A P that has not run the ragged barrier's function, on an M that waits itself; null for none.
+runtime::p* StuckP(const runtime::m* self) {
+  for (std::int32_t i = 0; i < runtime::allp.len; i++) {
+    runtime::p* pp = runtime::allp[i];
+    if (pp == nullptr || pp->runSafePointFn.Load() == 0) continue;
+    const runtime::m* mp = pp->m;
+    if (mp != nullptr && mp != self && Waits(mp)) return pp;
+  }
+  return nullptr;
+}
+
+std::vector<WaitingM> Look() {
+  std::vector<WaitingM> waiting;
+  for (runtime::m* mp = runtime::allm; mp != nullptr; mp = mp->alllink) {
+    WaitingM w{mp, Waiter::kLock, nullptr, nullptr, nullptr, nullptr, mp->waits, mp->waitingfp, 0};
+    if (runtime::mutex* lock = mp->waitinglock; lock != nullptr && lock != &runtime::deadlock) {
+      w.lock = lock;
+      w.owner = lock->owner;
+    } else if (runtime::g* gp = mp->waitinggoroutine; gp != nullptr) {
+      w.kind = Waiter::kGoroutine;
+      w.gp = gp;
+      w.owner = RunnerOf(gp);
+    } else if (runtime::p* pp = mp->waitingforps ? StuckP(mp) : nullptr; pp != nullptr) {
+      w.kind = Waiter::kP;
+      w.pp = pp;
+      w.owner = pp->m;
+    } else {
+      continue;
+    }
+    waiting.push_back(w);
+  }
+  return waiting;
+}
+
+std::vector<WaitingM> CycleOf(const std::vector<WaitingM>& waiting) {
   std::vector<Waiter> waiters;
-  for (const SleepingM& s : asleep) {
+  for (const WaitingM& s : waiting) {
     Waiter w;
     w.m = s.mp->id;
     w.holder = s.owner == nullptr ? -1 : s.owner->id;
     waiters.push_back(w);
   }
-  std::vector<SleepingM> cycle;
-  for (std::size_t i : FindCycle(waiters)) cycle.push_back(asleep[i]);
+  std::vector<WaitingM> cycle;
+  for (std::size_t i : FindCycle(waiters)) cycle.push_back(waiting[i]);
   return cycle;
 }
 
-// A cycle that was there at two looks and slept in between.
-std::optional<std::vector<SleepingM>> SeeDeadlock() {
-  std::vector<SleepingM> first = CycleOf(Look());
+// A cycle that was there at all looks, unchanged in between.
+std::optional<std::vector<WaitingM>> SeeDeadlock() {
+  std::vector<WaitingM> first = CycleOf(Look());
   if (first.empty()) return std::nullopt;
-  for (SleepingM& s : first)
+  int looks = 1;
+  for (WaitingM& s : first) {
     if (!AskKernel(&s)) return std::nullopt;
-  runtime::usleep(kSecondLookAfter);
-  std::vector<SleepingM> second = CycleOf(Look());
-  for (SleepingM& s : second)
-    if (!AskKernel(&s)) return std::nullopt;
-  if (first != second) return std::nullopt;
-  return second;
+    if (s.kind != Waiter::kLock) looks = kLooks;
+  }
+  for (int i = 0; i < looks; i++) {
+    runtime::usleep(kSecondLookAfter);
+    std::vector<WaitingM> next = CycleOf(Look());
+    for (WaitingM& s : next)
+      if (!AskKernel(&s)) return std::nullopt;
+    if (first != next) return std::nullopt;
+  }
+  return first;
 }
 
 std::string BaseName(const char* path) {
@@ -164,8 +215,11 @@ void WalkFrames(const runtime::m* mp, std::uint64_t fp, std::vector<StackFrame>*
   }
 }
 
-std::vector<StackFrame> StackOf(const SleepingM& s) {
+std::vector<StackFrame> StackOf(const WaitingM& s) {
   std::vector<StackFrame> stack;
+  // The frame at fp is that of the function that waits; above it stand its callers.
+  if (s.kind == Waiter::kGoroutine) stack.push_back({"runtime.suspendG", ""});
+  if (s.kind == Waiter::kP) stack.push_back({"runtime.forEachPInternal", ""});
   WalkFrames(s.mp, s.fp, &stack);
   // In the middle of a systemstack call: below lies the goroutine, where it called.
   const runtime::g* curg = s.mp->curg;
@@ -178,24 +232,34 @@ std::vector<StackFrame> StackOf(const SleepingM& s) {
   return stack;
 }
 
-Waiter WaiterOf(const SleepingM& s) {
+Waiter WaiterOf(const WaitingM& s) {
   Waiter w;
+  w.kind = s.kind;
   w.m = s.mp->id;
   w.thread = static_cast<std::int64_t>(s.mp->procid);
   const runtime::g* curg = s.mp->curg;
   if (curg != nullptr) w.goroutine = static_cast<std::int64_t>(curg->goid);
-  w.lock = NameOfLock(s.lock);
-  w.lockAddress = reinterpret_cast<std::uintptr_t>(s.lock);
   w.holder = s.owner->id;
-  w.takenIn = OutsideLock(FramesAt(s.lock->ownerpc));
+  switch (s.kind) {
+    case Waiter::kLock:
+      w.wanted = NameOfLock(s.lock);
+      w.takenIn = OutsideLock(FramesAt(s.lock->ownerpc));
+      break;
+    case Waiter::kGoroutine:
+      w.wanted = "goroutine " + std::to_string(static_cast<std::int64_t>(s.gp->goid));
+      break;
+    case Waiter::kP:
+      w.wanted = "P " + std::to_string(s.pp->id);
+      break;
+  }
   w.stack = StackOf(s);
   return w;
 }
 
-[[noreturn]] void Report(const std::vector<SleepingM>& deadlocked) {
+[[noreturn]] void Report(const std::vector<WaitingM>& deadlocked) {
   std::vector<Waiter> cycle;
   cycle.reserve(deadlocked.size());
-  for (const SleepingM& s : deadlocked) cycle.push_back(WaiterOf(s));
+  for (const WaitingM& s : deadlocked) cycle.push_back(WaiterOf(s));
   std::string text = std::string("\n") + kReportBegin + "\n";
   text += DrawCycle(cycle) + "\n" + DescribeCycle(cycle);
   text += "the last points that threads came to, oldest first:\n";

@@ -91,6 +91,7 @@ GORT_INLINE bool parkOn(hchan* c, waitq* q, void* ep, waitReason reason, traceBl
   gp->waiting = mysg;
   gp->param = nullptr;
   q->enqueue(mysg);
+  POINT(chan_queued);
   // Between the change of gp's status and chanparkcommit the stack must not be shrunk: it would be
   // moved without the channel's lock.
   gp->parkingOnChan.Store(true);

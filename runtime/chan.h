@@ -216,6 +216,7 @@ GORT_INLINE void send(hchan* c, sudog* sg, void* ep, Unlock unlockf, int skip) {
   }
   g* gp = sg->g;
   unlockf();
+  POINT(chan_handed_over);
   gp->param = sg;
   sg->success = true;
   goready(gp, skip + 1);
@@ -239,6 +240,7 @@ GORT_INLINE void recv(hchan* c, sudog* sg, void* ep, Unlock unlockf, int skip) {
   sg->elem = nullptr;
   g* gp = sg->g;
   unlockf();
+  POINT(chan_handed_over);
   gp->param = sg;
   sg->success = true;
   goready(gp, skip + 1);

@@ -22,7 +22,7 @@ namespace gort::runtime {
 struct m;
 
 struct mutex {
-#if GORT_CHECKED
+#if GORT_CHECKED || GORT_POINTS
   lockRank rank = lockRankUnknown;  // constant after lockInit
   std::int32_t pad = 0;
 #endif

@@ -13,6 +13,7 @@
 #include "mgc.h"
 #include "os_linux.h"
 #include "panic_throw.h"
+#include "point.h"
 #include "print.h"
 #include "proc.h"
 
@@ -43,6 +44,7 @@ void recordspan(void* arg, void* p) {
     }
     all.ptr = nptr;
     all.cap = n;
+    POINT(recordspan_grown);
   }
   auto* s = new (p) mspan();
   lockInit(&s->speciallock, lockRankMspanSpecial);

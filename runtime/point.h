@@ -22,9 +22,13 @@
   X(gopark_before_mcall, "proc_park.cc", "gopark has filled in m.wait*, g is still running")      \
   X(park_m_before_unlockf, "proc_park.cc", "g is waiting, its unlock function has not run")       \
   X(chanparkcommit_before_flag, "chan.cc", "parked on a channel, activeStackChans not yet set")   \
+  X(chan_queued, "chan.cc", "queued on a channel, its lock held, about to park")                  \
+  X(chan_handed_over, "chan.h", "a waiter has its value, the lock is free, it is not yet woken")  \
   X(chanrecv_fast_empty, "chan.cc", "found empty without the lock, not yet looked if closed")     \
   X(copystack_before_sudog_lock, "stack.cc", "a stack copy is about to lock its channels")        \
+  X(copystack_after_sudogs, "stack.cc", "sudogs point to the new stack, most is not yet copied")  \
   X(copystack_after_copy, "stack.cc", "the new stack is in place, the old one not yet freed")     \
+  X(suspendg_begin, "preempt.cc", "a thread is about to stop the goroutine m.waitinggoroutine")   \
   X(findrunnable_after_release_p, "proc_schedule.cc", "P given up, nmspinning not yet lowered")   \
   X(findrunnable_after_dec_nmspinning, "proc_schedule.cc", "nmspinning lowered, not yet parked")  \
   X(goschedimpl_after_globrunqput, "proc_park.cc", "g is on the global queue, nobody woken yet")  \
@@ -34,7 +38,9 @@
   X(retake_before_cas, "proc_sysmon.cc", "sysmon has decided to take a P from a system call")     \
   X(startm_before_newm, "proc_m.cc", "no idle M: a thread is about to be made, no lock held")     \
   X(selectgo_locked, "select.cc", "all channels of a select are locked")                          \
+  X(selectgo_queued, "select.cc", "queued on all channels of a select, all locked, not parked")   \
   X(selectgo_before_relock, "select.cc", "woken from a select, channels not locked again")        \
+  X(recordspan_grown, "mheap.cc", "allspans is a new array, mheap.lock is held")                  \
   X(markroot_span, "mgcroots.cc", "a mark worker is about to look at a span for finalizers")      \
   X(markroot_before_suspend, "mgcroots.cc", "a mark worker is about to stop a goroutine to scan") \
   X(sweepone_before_acquire, "mgcsweep.cc", "a sweeper has found a span by index, not taken it")  \

@@ -6,6 +6,7 @@
 //    its stack does not change until resumeG.
 //  - A request made by suspendG (preemptStop) is withdrawn or honoured before suspendG returns.
 #include "os_linux.h"
+#include "point.h"
 #include "print.h"
 #include "proc.h"
 #include "stack.h"
@@ -17,12 +18,35 @@ bool canPreemptM(m* mp) {
          mp->p->status.Load() == _Prunning;
 }
 
+namespace {
+
+// While it lives others can see that mp waits for gp: see m.waitinggoroutine.
+struct suspendWait {
+#if GORT_POINTS
+  GORT_INLINE suspendWait(m* mp, g* gp) : mp_(mp) {
+    mp->waitingfp = reinterpret_cast<uintptr>(__builtin_frame_address(0));
+    mp->waits = mp->waits + 1;
+    mp->waitinggoroutine = gp;
+  }
+  GORT_INLINE ~suspendWait() { mp_->waitinggoroutine = nullptr; }
+  suspendWait(const suspendWait&) = delete;
+  suspendWait& operator=(const suspendWait&) = delete;
+  m* mp_;
+#else
+  GORT_INLINE suspendWait(m*, g*) {}
+#endif
+};
+
+}  // namespace
+
 suspendGState suspendG(g* gp) {
   m* mp = getg()->m;
   if (mp->curg != nullptr && readgstatus(mp->curg) == _Grunning) {
     // Two goroutines that suspend each other would deadlock: the caller must not be _Grunning.
     throw_("suspendG from non-preemptible goroutine");
   }
+  suspendWait wait(mp, gp);
+  POINT(suspendg_begin);
   constexpr std::int64_t yieldDelay = 10 * 1000;
   std::int64_t nextYield = 0;
   bool stopped = false, askAgain = false;

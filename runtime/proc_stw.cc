@@ -91,6 +91,23 @@ void forEachP(waitReason reason, void (*fn)(p*)) {
   });
 }
 
+namespace {
+
+#if GORT_POINTS
+// See m.waitingforps.
+GORT_INLINE void setwaitingforps(m* mp, bool waiting) {
+  if (waiting) {
+    mp->waitingfp = reinterpret_cast<uintptr>(__builtin_frame_address(0));
+    mp->waits = mp->waits + 1;
+  }
+  mp->waitingforps = waiting;
+}
+#else
+GORT_INLINE void setwaitingforps(m*, bool) {}
+#endif
+
+}  // namespace
+
 void forEachPInternal(void (*fn)(p*)) {
   m* mp = acquirem();
   p* pp = mp->p;
@@ -122,7 +139,9 @@ void forEachPInternal(void (*fn)(p*)) {
     }
   }
   if (wait) {
+    setwaitingforps(mp, true);
     while (!notetsleep(&sched.safePointNote, 100 * 1000)) preemptall();
+    setwaitingforps(mp, false);
     noteclear(&sched.safePointNote);
   }
   if (sched.safePointWait != 0) throw_("forEachP: not done");

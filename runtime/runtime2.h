@@ -288,6 +288,12 @@ struct m {
   // reader. Null otherwise. Written on this thread; chaos/ reads them from outside.
   atomic::Racy<mutex*> waitinglock;
   atomic::Racy<uintptr> waitingfp;
+  // While this thread is in suspendG: the goroutine that it waits for, else null; and in
+  // forEachPInternal, while it waits for the Ps that have not run the function. waits is raised
+  // before each such wait, so that a reader knows one from the next. As above.
+  atomic::Racy<struct g*> waitinggoroutine;
+  atomic::Racy<bool> waitingforps;
+  atomic::Racy<std::uint64_t> waits;
 #endif
 };
 

@@ -183,6 +183,7 @@ selectgoResult selectgo(scase* scases, std::uint16_t* order0, std::int64_t nsend
   }
 
   gp->param = nullptr;
+  POINT(selectgo_queued);
   // Between the change of gp's status and selparkcommit the stack must not be shrunk: it would be
   // moved without the channels' locks.
   gp->parkingOnChan.Store(true);

@@ -161,6 +161,7 @@ void copystack(g* gp, uintptr newsize) {
     // The part up to the highest element is copied and adjusted under the channels' locks, the rest
     // after.
     ncopy -= syncadjustsudogs(gp, used, a);
+    POINT(copystack_after_sudogs);
   }
   memmove(reinterpret_cast<void*>(nw.hi - ncopy), reinterpret_cast<void*>(old.hi - ncopy), ncopy);
 

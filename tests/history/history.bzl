@@ -7,6 +7,9 @@ wants the folder 6b37b15d9520/ with
     scenario.cc   a program that the bug breaks
     bug           what is known of it and what the runs must show (chaos/bug.h)
     story.md      what happened and why, for people
+
+A fix that mends several failures has a patch for each: unfix-NAME.patch, and scenario-NAME.cc if
+scenario.cc does not do for all of them.
 """
 
 load("//tools/bazel:flags.bzl", "TSAN_OPTIONS")
@@ -15,8 +18,25 @@ load("//tools/bazel:history.bzl", "unfixed_runtime")
 
 MODES = ["plain", "tsan"]
 
-def _program(commit, fix, mode):
-    return "%s_%s_%s" % (commit, fix, mode)
+def _unfixings(commit):
+    """The ways in which the fix is taken back: [""], or the names of several."""
+    names = []
+    for patch in native.glob([commit + "/unfix-*.patch"], allow_empty = True):
+        names.append(patch[len(commit + "/unfix-"):-len(".patch")])
+    return sorted(names) or [""]
+
+def _suffix(name):
+    return "-" + name if name else ""
+
+def _scenario(commit, unfixing):
+    own = "%s/scenario%s.cc" % (commit, _suffix(unfixing))
+    return own if native.glob([own], allow_empty = True) else commit + "/scenario.cc"
+
+def _program(commit, unfixing, fix, mode):
+    if fix == "fixed" and _scenario(commit, unfixing) == commit + "/scenario.cc":
+        # One program for all that share the scenario.
+        unfixing = ""
+    return "%s%s_%s_%s" % (commit, _suffix(unfixing), fix, mode)
 
 def history_bug(commit):
     """Declares the programs and the tests of one bug.
@@ -27,23 +47,30 @@ def history_bug(commit):
     Args:
       commit: the folder.
     """
-    unfixed_runtime(
-        name = commit + "_unfixed_runtime",
-        patch = commit + "/unfix.patch",
-    )
+    programs = {}
+    for unfixing in _unfixings(commit):
+        unfixed_runtime(
+            name = commit + _suffix(unfixing) + "_unfixed_runtime",
+            patch = "%s/unfix%s.patch" % (commit, _suffix(unfixing)),
+        )
+        for mode in MODES:
+            for fix, runtime in [
+                ("unfixed", ":%s%s_unfixed_runtime" % (commit, _suffix(unfixing))),
+                ("fixed", "//runtime"),
+            ]:
+                programs[_program(commit, unfixing, fix, mode)] = dict(
+                    srcs = [_scenario(commit, unfixing)],
+                    mode = mode,
+                    runtime = runtime,
+                )
+    for name, attributes in programs.items():
+        gort_binary(
+            name = name,
+            points = True,
+            deps = ["//chaos:script"],
+            **attributes
+        )
     for mode in MODES:
-        for fix, runtime in [
-            ("unfixed", ":" + commit + "_unfixed_runtime"),
-            ("fixed", "//runtime"),
-        ]:
-            gort_binary(
-                name = _program(commit, fix, mode),
-                srcs = [commit + "/scenario.cc"],
-                mode = mode,
-                points = True,
-                runtime = runtime,
-                deps = ["//chaos:script"],
-            )
         native.sh_test(
             name = "%s_test_%s" % (commit, mode),
             size = "medium",
@@ -73,11 +100,13 @@ def history_index(name, commits):
     for commit in commits:
         lines.append("bug %s %s/%s/bug" % (commit, native.package_name(), commit))
         data.append(commit + "/bug")
-        for mode in MODES:
-            programs = [_program(commit, fix, mode) for fix in ["unfixed", "fixed"]]
-            paths = ["%s/%s" % (native.package_name(), program) for program in programs]
-            lines.append("build %s %s %s" % (commit, mode, " ".join(paths)))
-            data += programs
+        for unfixing in _unfixings(commit):
+            for mode in MODES:
+                programs = [_program(commit, unfixing, fix, mode) for fix in ["unfixed", "fixed"]]
+                paths = ["%s/%s" % (native.package_name(), program) for program in programs]
+                full = commit + ("/" + unfixing if unfixing else "")
+                lines.append("build %s %s %s" % (full, mode, " ".join(paths)))
+                data += [program for program in programs if program not in data]
     native.genrule(
         name = name + ".txt.make",
         outs = [name + ".txt"],
