@@ -36,6 +36,7 @@
 #include "atomic.h"
 #include "lock_futex.h"
 #include "mbarrier.h"
+#include "mheap.h"
 #include "panic_throw.h"
 #include "stubs.h"
 
@@ -157,6 +158,10 @@ GORT_UNSEEN GORT_NOINLINE void shadewords(const block* b, const void* p) {
 }
 
 GORT_UNSEEN GORT_NOSPLIT void releaseHere(void* p) {
+  // Collected objects have no header: unlinking through what stands in front of one would destroy the
+  // lists.
+  if (GORT_UNLIKELY(mheap_.arenas != nullptr && spanOf(reinterpret_cast<uintptr>(p)) != nullptr))
+    throw_("operator delete of collected memory");
   auto* b = reinterpret_cast<block*>(reinterpret_cast<uintptr>(p) - sizeof(block));
   g* gp = getg();
   // A thread without a P holds no pointer that the collector does not know from elsewhere.

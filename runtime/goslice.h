@@ -76,6 +76,11 @@ class [[clang::trivial_abi]] ptr {
     if (!std::is_constant_evaluated()) runtime::gcWriteBarrierInit(p_);
   }
   GORT_INLINE constexpr ptr(const ptr& o) : ptr(o.p_) {}
+  // Where a U* converts to a T*.
+  template <class U>
+    requires(!std::is_same_v<U, T> && std::is_convertible_v<U*, T*>)
+  GORT_INLINE constexpr ptr(const ptr<U>& o)  // NOLINT(google-explicit-constructor)
+      : ptr(static_cast<T*>(o.get())) {}
   ~ptr() = default;
   // Assigning a pointer to itself is as good as any other assignment.
   GORT_INLINE ptr& operator=(const ptr& o) {  // NOLINT(bugprone-unhandled-self-assignment)
@@ -85,6 +90,11 @@ class [[clang::trivial_abi]] ptr {
     runtime::gcWriteBarrier(&p_, p);
     p_ = p;
     return *this;
+  }
+  template <class U>
+    requires(!std::is_same_v<U, T> && std::is_convertible_v<U*, T*>)
+  GORT_INLINE ptr& operator=(const ptr<U>& o) {
+    return *this = static_cast<T*>(o.get());
   }
   GORT_INLINE ptr& operator=(std::nullptr_t) { return *this = static_cast<T*>(nullptr); }
 
@@ -317,6 +327,11 @@ template <class T, class... A>
 }
 
 }  // namespace gort
+
+template <class T>
+struct std::hash<gort::ptr<T>> {
+  std::size_t operator()(const gort::ptr<T>& p) const noexcept { return std::hash<T*>()(p.get()); }
+};
 
 template <>
 struct std::hash<gort::string> {

@@ -18,6 +18,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "goslice.h"
 #include "malloc.h"
 #include "mbarrier.h"
 #include "mheap.h"
@@ -97,6 +98,13 @@ constexpr const _type* finalizedType() {
 // the start of a slice's array. Objects that point to each other in a circle are not finalized.
 // What f captures is kept as long as the finalizer, so it must not lead to obj. (A destructor for a
 // made object: [](T* p) { p->~T(); }.)
+template <class T, class F>
+void SetFinalizer(T* obj, F&& f);
+template <class T, class F>
+void SetFinalizer(const ptr<T>& obj, F&& f) {
+  SetFinalizer(obj.get(), std::forward<F>(f));
+}
+
 template <class T, class F>
 void SetFinalizer(T* obj, F&& f) {
   using Fn = std::decay_t<F>;

@@ -234,6 +234,9 @@ void gcStart(gcTrigger trigger) {
   systemstack([] {
     std::uint64_t n = markUnbarrieredRoots(&getg()->m->p->gcw);
     gcController.globalsScanWork.Store(static_cast<std::int64_t>(n));
+    // The rate of assists counts on that work being done.
+    gcController.globalsScan.Store(n);
+    gcController.revise();
   });
   gcBlackenEnabled.Store(1);
 

@@ -188,6 +188,13 @@ GORT_TEST("objects that are only in std:: containers survive collections") {
 }
 
 #if !GORT_TSAN  // whose malloc ends the program
+TEST_CASE("delete of a collected object") {
+  Result r = run_go([] { delete make<int>(1); });
+  INFO(r.str());
+  CHECK(r.status == 2);
+  CHECK(r.has("fatal error: operator delete of collected memory\n"));
+}
+
 TEST_CASE("no memory") {
   constexpr std::size_t huge = std::size_t(1) << 60;
   Result r = run_go([] {

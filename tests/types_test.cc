@@ -383,3 +383,25 @@ GORT_TEST("values with pointers come through slices, channels and any") {
   a = any(slice<int>{1, 2, 3});
   CHECK_GO(b.as<Node>()->next == n && a.as<slice<int>>()->len() == 3);
 }
+
+namespace {
+struct Base {
+  int x = 1;
+};
+struct Derived : Base {
+  int y = 2;
+};
+}  // namespace
+
+GORT_TEST("a ptr converts as its pointer does, and is a key") {
+  ptr<Derived> d = make<Derived>();
+  ptr<Base> b = d;
+  CHECK_GO(b == d.get() && b->x == 1);
+  b = nullptr;
+  b = d;
+  CHECK_GO(b == d.get());
+  static_assert(!std::is_convertible_v<ptr<Base>, ptr<Derived>>);
+  CHECK_GO(std::hash<ptr<Base>>()(b) == std::hash<Base*>()(b.get()));
+  rt::SetFinalizer(d, [](Derived*) {});
+  rt::SetFinalizer(d, nullptr);
+}
