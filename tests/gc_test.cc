@@ -250,7 +250,8 @@ TEST_CASE("GODEBUG=gctrace=1 prints Go's line") {
         {{"GODEBUG", "gctrace=1"}, {"GOMAXPROCS", procs}});
     INFO(r.str());
     CHECK(r.status == 0);
-    std::istringstream in(r.err);
+    // A line that is being printed when the process ends has no end.
+    std::istringstream in(r.err.substr(0, r.err.rfind('\n') + 1));
     const std::string ms = "[0-9.]+";
     const std::regex line(
         "gc [0-9]+ @[0-9]+\\.[0-9]{3}s [0-9]+%: " + ms + "\\+" + ms + "\\+" + ms + " ms clock, " +
@@ -266,7 +267,7 @@ TEST_CASE("GODEBUG=gctrace=1 prints Go's line") {
       REQUIRE(std::regex_match(l, m, line));
       // Assists keep the heap near its goal while it is marked, in the first cycle too.
       CHECK(std::stoi(m[1]) <= 2 * std::stoi(m[2]) + 1);
-      forced = l.find("(forced)") != std::string::npos;
+      forced |= l.find("(forced)") != std::string::npos;
     }
     CHECK(n >= 2);
     CHECK(forced);
