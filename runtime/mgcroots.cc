@@ -274,7 +274,7 @@ std::int64_t scanstack(g* gp, gcWork* gcw) {
 
   if (isShrinkStackSafe(gp))
     shrinkstack(gp);
-  else
+  else if (!gp->pinned)
     gp->preemptShrink = true;  // at its next synchronous safe point
 
   uintptr sp = gp->syscallsp != 0 ? gp->syscallsp : gp->sched.sp;

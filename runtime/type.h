@@ -202,8 +202,9 @@ constexpr cxxtype make() {
   static_assert(
       !mask<T>.misaligned,
       "the collector cannot see all pointers of this type: one of them does not stand at a "
-      "multiple of 8 bytes. Remove the packing, or keep objects of it out of make, slices, "
-      "channels and any (new, std::vector and the stack take it)");
+      "multiple of 8 bytes. Remove the packing; or do not let it point to collected memory, and "
+      "keep "
+      "it out of make, slices, channels and any");
   if constexpr (mask<T>.tooMany) {
     t.typ.ptrdata = alignDown(sizeof(T), sys::PtrSize);
     t.typ.gcdata = ones<sizeof(T) / sys::PtrSize>.data();

@@ -417,7 +417,17 @@ void deepStacks() {
       }
       done.send(last);
     });
-  for (int w = 0; w < 4; w++) CHECK_GO(done.recv() > 20);
+  // Pinned goroutines have a stack that neither moves nor shrinks.
+  for (int w = 0; w < 2; w++)
+    go_pinned([=] {
+      std::map<int, ptr<Node>> local;
+      for (int i = 0; i < 20; i++) local[i] = newNode(i);
+      std::int64_t last = recurse(30, newNode(0));
+      runtime::GC();
+      for (int i = 0; i < 20; i++) checkNode(local[i]);
+      done.send(last);
+    });
+  for (int w = 0; w < 6; w++) CHECK_GO(done.recv() > 20);
 }
 
 // Globals hold collected pointers as ptrs. A plain pointer keeps its object too.
