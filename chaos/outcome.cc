@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kThrowText = "fatal error: ";
 constexpr std::string_view kFaultText = "unexpected fault address";
-constexpr int kFaultLines = 20;  // of the dump: the thread that faulted, and its goroutine
+constexpr int kFaultLines = 40;  // of the dump: the threads that faulted, and a goroutine of theirs
 constexpr std::string_view kRaceText = "WARNING: ThreadSanitizer: ";
 
 // The rest of the line behind the first `title`.
