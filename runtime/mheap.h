@@ -169,8 +169,10 @@ struct mheap {
   uintptr curBase, curEnd;  // tail of the newest arena, not handed out yet
 
   static constexpr uintptr maxSmallList = 128;
-  mSpanList free[maxSmallList];  // by number of pages
-  mSpanList freelarge;  // maxSmallList pages and more
+  // Free spans: [1] those whose pages were given back to the system, [0] the others, so that the
+  // scavenger need not look for them.
+  mSpanList free[2][maxSmallList];  // by number of pages
+  mSpanList freelarge[2];  // maxSmallList pages and more
 
   void init();
   // npages of zeroed-or-needzero memory for objects of class spc; for class 0 the one object is as
@@ -191,7 +193,7 @@ struct mheap {
   // The largest free span with pages that the system has not been given back, off its list; null
   // when there is none. For putPages, once it is scavenged.
   mspan* takeUnscavenged();
-  mSpanList* freeList(uintptr npages);
+  mSpanList* freeList(const mspan* s);
   // Adds to the free pages a run of at least npages; false when the system has none.
   bool grow(uintptr npages);
   // A mspan for npages from base on, mSpanDead, off all lists, and not in heapArena.spans.

@@ -3,7 +3,8 @@
 // stands in the same place.
 //
 // Invariants are those of mheap.h, and:
-//  - A free span of n pages is on freeList(n).
+//  - A free span is on the list for its number of pages and for whether it is scavenged; neither
+//    changes while it is there.
 //  - A free span that joins another needs zeroing if one of the two does, and counts as scavenged if
 //    both do: the pages of a scavenged half count as in use by the process again, although the system
 //    has not given them back before somebody touches them. (Go kept such neighbours apart.)
@@ -51,14 +52,14 @@ void mapEnds(mspan* s) {
 bool isFree(const mspan* s) { return s != nullptr && s->onFreeList; }
 
 void unlist(mheap* h, mspan* s) {
-  h->freeList(s->npages)->remove(s);
+  h->freeList(s)->remove(s);
   s->onFreeList = false;
 }
 
 void enlist(mheap* h, mspan* s) {
   mapEnds(s);
   s->onFreeList = true;
-  h->freeList(s->npages)->insert(s);
+  h->freeList(s)->insert(s);
 }
 
 // Takes the free span other off its list and gives its pages to its neighbour s.
@@ -78,12 +79,14 @@ void merge(mheap* h, mspan* s, mspan* other) {
 // The smallest free span of npages or more, the lowest among equals of the large ones.
 mspan* bestFit(mheap* h, uintptr npages) {
   for (uintptr n = npages; n < mheap::maxSmallList; n++)
-    if (!h->free[n].isEmpty()) return h->free[n].first;
+    for (auto& lists : h->free)
+      if (!lists[n].isEmpty()) return lists[n].first;
   mspan* best = nullptr;
-  for (mspan* s = h->freelarge.first; s != nullptr; s = s->next)
-    if (s->npages >= npages && (best == nullptr || s->npages < best->npages ||
-                                (s->npages == best->npages && s->startAddr < best->startAddr)))
-      best = s;
+  for (mSpanList& list : h->freelarge)
+    for (mspan* s = list.first; s != nullptr; s = s->next)
+      if (s->npages >= npages && (best == nullptr || s->npages < best->npages ||
+                                  (s->npages == best->npages && s->startAddr < best->startAddr)))
+        best = s;
   return best;
 }
 
@@ -176,8 +179,9 @@ void mSpanList::remove(mspan* s) {
   s->next = s->prev = nullptr;
 }
 
-mSpanList* mheap::freeList(uintptr npages) {
-  return npages < maxSmallList ? &free[npages] : &freelarge;
+mSpanList* mheap::freeList(const mspan* s) {
+  int i = s->scavenged ? 1 : 0;
+  return s->npages < maxSmallList ? &free[i][s->npages] : &freelarge[i];
 }
 
 // The struct may be one that was used before, and a sweeper that goes through allspans may look at
@@ -228,11 +232,9 @@ mspan* mheap::takePages(uintptr npages) {
 mspan* mheap::takeUnscavenged() {
   assertLockHeld(&lock);
   mspan* largest = nullptr;
-  for (mspan* s = freelarge.first; s != nullptr; s = s->next)
-    if (!s->scavenged && (largest == nullptr || s->npages > largest->npages)) largest = s;
-  for (uintptr n = maxSmallList - 1; largest == nullptr && n > 0; n--)
-    for (mspan* s = free[n].first; s != nullptr && largest == nullptr; s = s->next)
-      if (!s->scavenged) largest = s;
+  for (mspan* s = freelarge[0].first; s != nullptr; s = s->next)
+    if (largest == nullptr || s->npages > largest->npages) largest = s;
+  for (uintptr n = maxSmallList - 1; largest == nullptr && n > 0; n--) largest = free[0][n].first;
   if (largest != nullptr) unlist(this, largest);
   return largest;
 }

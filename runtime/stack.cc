@@ -199,7 +199,9 @@ void shrinkstack(g* gp) {
     if (!(gp == curg && getg() != curg && s == _Grunning)) throw_("bad status in shrinkstack");
   }
   if (!isShrinkStackSafe(gp)) throw_("shrinkstack at bad time");
-  if (dbg.gcshrinkstackoff > 0) return;
+  // heapstackcheck compares with the stacks that there are: the collection that it belongs to must not
+  // move them first.
+  if (dbg.gcshrinkstackoff > 0 || dbg.heapstackcheck > 0) return;
   // A worker counts as waiting while it marks (mgcworker.cc).
   if (isGCWorker(gp)) return;
   uintptr oldsize = gp->stack.hi - gp->stack.lo;
