@@ -172,8 +172,7 @@ struct gcControllerState {
   std::uint64_t lastHeapScan;
   atomic::Uint64 lastStackScan;
   atomic::Int64 maxStackScan;  // bytes of all stacks
-  atomic::Uint64
-      globalsScan;  // bytes of globals and of memory from operator new, by the last cycle
+  atomic::Uint64 globalsScan;  // bytes of data and bss
   std::uint64_t heapMarked;  // bytes marked by the last cycle
 
   // Bytes scanned in this cycle.

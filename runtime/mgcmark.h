@@ -26,7 +26,8 @@ void scanConservativeStack(uintptr lo, uintptr hi, gcWork* gcw);
 // Blackens the object or oblet at b.
 void scanobject(uintptr b, gcWork* gcw);
 std::int64_t scanstack(g* gp, gcWork* gcw);
-// Data, bss and memory from operator new; the world is stopped. Returns the bytes.
+// Data, bss and memory from operator new; the world is stopped. Returns the bytes of
+// data and bss.
 std::uint64_t markUnbarrieredRoots(gcWork* gcw);
 
 // ---- mcheckmark.cc ----

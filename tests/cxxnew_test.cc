@@ -187,6 +187,24 @@ GORT_TEST("objects that are only in std:: containers survive collections") {
   CHECK_GO((*earlyMap)[1]->value == 1234 && fn() == 100);
 }
 
+GORT_TEST("memory that finalizers free does not raise the goal") {
+  struct Owner {
+    std::vector<int> v;
+  };
+  std::uint64_t goal = 0;
+  for (int i = 0; i < 20000; i++) {
+    auto* o = make<Owner>();
+    o->v.resize(300);
+    rt::SetFinalizer(o, [](Owner* p) { p->~Owner(); });
+    if (i % 2000 != 0) continue;
+    rt::GC();
+    auto* m = make<rt::MemStats>();
+    rt::ReadMemStats(m);
+    goal = m->NextGC;
+  }
+  CHECK_GO(goal < 16 << 20);
+}
+
 #if !GORT_TSAN  // whose malloc ends the program
 TEST_CASE("delete of a collected object") {
   Result r = run_go([] { delete make<int>(1); });
