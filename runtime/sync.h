@@ -22,7 +22,6 @@
 
 namespace gort::sync {
 
-
 // ---- Mutex ----
 
 // Normal mode: waiters queue first in, first out, but one that wakes up does not own the mutex; it

@@ -23,8 +23,9 @@ poolChainElt* newElt(std::uint32_t size) {
   poolChainElt* e = runtime::new_<poolChainElt>();
   e->q.size = size;
   // Newer than e: needs no barrier.
-  e->q.vals = static_cast<runtime::atomic::Pointer<void>*>(runtime::mallocgc(
-      size * sizeof(runtime::atomic::Pointer<void>), runtime::typeOf<runtime::atomic::Pointer<void>>()));
+  e->q.vals = static_cast<runtime::atomic::Pointer<void>*>(
+      runtime::mallocgc(size * sizeof(runtime::atomic::Pointer<void>),
+                        runtime::typeOf<runtime::atomic::Pointer<void>>()));
   return e;
 }
 

@@ -8,7 +8,6 @@
 
 namespace gort::sync {
 
-
 // A ring of fixed size.
 //
 // Invariants:

@@ -40,7 +40,7 @@ std::uint64_t collected() {
 
 std::uint32_t seed;  // of this round; the child inherits it
 
-void round() {
+void soakRound() {
   std::mt19937 random(seed);
   const int n = programs();
   // Those that use globals of their own may not run beside themselves: one goroutine for each program
@@ -85,7 +85,7 @@ TEST_CASE("soak") {
     const Env env = {{"GODEBUG", debug},
                      {"GOGC", pick(&random, {"1", "50", "100", "400", "off"})},
                      {"GOMAXPROCS", pick(&random, {"1", "2", "4", "8"})}};
-    Result r = run_go(round, env);
+    Result r = run_go(soakRound, env);
     INFO("seed " << seed << " GODEBUG=" << debug << " GOGC=" << env.at("GOGC")
                  << " GOMAXPROCS=" << env.at("GOMAXPROCS") << "\n"
                  << r.str());

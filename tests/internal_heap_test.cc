@@ -47,7 +47,7 @@ const char* brokenFreeSpan() {
     rt::mspan* after = rt::spanOf(end);
     if (before != nullptr && before->onFreeList) return "touches the free span before";
     if (after != nullptr && after->onFreeList) return "touches the free span behind";
-    rt::mspan* listed = h.freeList(s->npages)->first;
+    rt::mspan* listed = h.freeList(s)->first;
     while (listed != nullptr && listed != s) listed = listed->next;
     if (listed == nullptr) return "not on its list";
   }

@@ -385,23 +385,23 @@ GORT_TEST("values with pointers come through slices, channels and any") {
 }
 
 namespace {
-struct Base {
+struct General {
   int x = 1;
 };
-struct Derived : Base {
+struct Special : General {
   int y = 2;
 };
 }  // namespace
 
 GORT_TEST("a ptr converts as its pointer does, and is a key") {
-  ptr<Derived> d = make<Derived>();
-  ptr<Base> b = d;
+  ptr<Special> d = make<Special>();
+  ptr<General> b = d;
   CHECK_GO(b == d.get() && b->x == 1);
   b = nullptr;
   b = d;
   CHECK_GO(b == d.get());
-  static_assert(!std::is_convertible_v<ptr<Base>, ptr<Derived>>);
-  CHECK_GO(std::hash<ptr<Base>>()(b) == std::hash<Base*>()(b.get()));
-  rt::SetFinalizer(d, [](Derived*) {});
+  static_assert(!std::is_convertible_v<ptr<General>, ptr<Special>>);
+  CHECK_GO(std::hash<ptr<General>>()(b) == std::hash<General*>()(b.get()));
+  rt::SetFinalizer(d, [](Special*) {});
   rt::SetFinalizer(d, nullptr);
 }
