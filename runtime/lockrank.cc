@@ -98,6 +98,9 @@ constexpr lockEdge lockEdges[] = {
     {lockRankSpanSetSpine, STACKGROW},
     {lockRankFin, STACKGROW},
     {lockRankRoot, STACKGROW},
+    // Held on goroutines' stacks here, by functions with frames larger than Go's.
+    {lockRankSudog, STACKGROW},
+    {lockRankDefer, STACKGROW},
     {STACKGROW, lockRankGscan},
     {lockRankGscan, lockRankStackpool},
     {lockRankRwmutexR, lockRankStackpool},
