@@ -15,6 +15,8 @@
 #include "gofunc.h"
 #include "goslice.h"
 #include "print.h"
+#include "signal.h"
 #include "sync.h"
 #include "sync_atomic.h"
+#include "syscall.h"
 #include "time.h"

@@ -168,6 +168,11 @@ struct newmHandoffT {
 };
 extern newmHandoffT newmHandoff;
 
+// ---- proc_extram.cc: threads that others have made ----
+extern atomic::Bool iscgo;  // such threads may come in
+void runcallback(void (*fn)(void*), void* arg);
+void gostartsyscall(g* gp, void (*fn)(void*), void* arg);  // proc_g.cc
+
 // ---- proc_allthreads.cc: one system call on every thread ----
 // A system call and what it must return on every thread: what it returned on the first.
 struct allThreadsFn {

@@ -105,6 +105,8 @@ void goexit0(g* gp) {
   }
   gcController.addScannableStack(-static_cast<std::int64_t>(gp->stack.hi - gp->stack.lo));
   // gp.timer stays: it is on no heap, and the next goroutine in this g can use it.
+  if (mp->isextra)
+    throw_("runtime.Goexit called in a thread that was not created by the Go runtime");
   mp->curg = nullptr;
   if (mp->lockedInt != 0) {
     print("invalid m->lockedInt = ", mp->lockedInt, "\n");

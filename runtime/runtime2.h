@@ -304,6 +304,7 @@ struct m {
   // This M sleeps by mPark when it has nothing to do; the others (sysmon, template thread) do not.
   // Written before the thread starts.
   bool doesPark;
+  bool isextra;  // for threads that others have made (proc_extram.cc); constant
   // A system call that every thread must make (doAllThreadsSyscall).
   struct {
     mutex lock;
