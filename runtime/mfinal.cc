@@ -112,7 +112,6 @@ bool addfinalizer(void* p, const _type* ot, void (*call)(void*, void*), void* cl
 
 // The checks of SetFinalizer. False if p is no object of the heap, but one that is never collected.
 bool checkfinalizable(void* p, const _type* ot) {
-  if (p == nullptr) throw_("runtime.SetFinalizer: first argument is nil");
   auto addr = reinterpret_cast<uintptr>(p);
   uintptr base = findObject(addr).base;
   if (base == 0) {

@@ -85,7 +85,7 @@ void printAncestorTraceback(const ancestorInfo* a) {
 }
 
 struct traceback2Result {
-  int n;      // logical frames skipped and printed
+  int n;  // logical frames skipped and printed
   int lastN;  // those of the physical frame that the walk stands at
 };
 

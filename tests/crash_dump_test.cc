@@ -268,9 +268,8 @@ TEST_CASE("SetTraceback raises the level, but not below the environment's") {
 TEST_CASE("TestTracebackAncestors") {
   for (int depth : {0, 1, 2, 5, 50}) {
     for (const char* procs : {"1", "4"}) {
-      Result r =
-          run_go(printAncestors, {{"GODEBUG", "tracebackancestors=" + std::to_string(depth)},
-                                  {"GOMAXPROCS", procs}});
+      Result r = run_go(printAncestors, {{"GODEBUG", "tracebackancestors=" + std::to_string(depth)},
+                                         {"GOMAXPROCS", procs}});
       CHECK(r.status == 0);
       int expected = std::min(depth, kAncestors);
       CHECK_MESSAGE(count(r.err, "goroutine 1 [running]:\n") == 1, r.str());
@@ -290,8 +289,7 @@ TEST_CASE("TestTracebackAncestors") {
       std::size_t main = r.err.find("[originating from goroutine 1]:\n");
       CHECK_MESSAGE(r.err.find("[originating from goroutine ", main + 1) == std::string::npos,
                     r.str());
-      CHECK_MESSAGE(r.err.find("\nmain.printAncestors(...)\n", main) != std::string::npos,
-                    r.str());
+      CHECK_MESSAGE(r.err.find("\nmain.printAncestors(...)\n", main) != std::string::npos, r.str());
     }
   }
 }
