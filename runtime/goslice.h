@@ -29,11 +29,9 @@
 
 namespace gort::runtime {
 
-// Zeroed memory for one object, for n objects, for a slice's array. newarray and makeslice panic
-// with «makeslice: len out of range» or «makeslice: cap out of range». A descriptor that claims
+// Zeroed memory for one object, and for a slice's array. makeslice panics with «makeslice: len out of range» or «makeslice: cap out of range». A descriptor that claims
 // pointers and has no map is a fatal error: «runtime: make of type T, which has no pointer map».
 void* newobject(const _type* typ);
-void* newarray(const _type* typ, std::int64_t n);
 void* makeslice(const _type* et, std::int64_t len, std::int64_t cap);
 
 // Throws if typ claims pointers and does not say where.

@@ -8,13 +8,10 @@
 
 #include "mbitmap.h"
 #include "mgc.h"
+#include "moduledata.h"
 #include "panic_throw.h"
 #include "proc.h"
 #include "stubs.h"
-
-// The linker's: the program image, code and constants first, then everything writable.
-extern "C" const char __executable_start[];
-extern "C" const char end[];
 
 namespace gort::runtime {
 
@@ -115,7 +112,7 @@ bool checkfinalizable(void* p, const _type* ot) {
   auto addr = reinterpret_cast<uintptr>(p);
   uintptr base = findObject(addr).base;
   if (base == 0) {
-    if (p >= __executable_start && p < end) return false;
+    if (firstmoduledata().contains(addr)) return false;
     throw_("runtime.SetFinalizer: pointer not in allocated block");
   }
   // Several tiny objects share a block, so theirs may begin anywhere in it.
