@@ -29,11 +29,11 @@ inline void ownerOperates() {
   if (theCase == "send") {
     c.send(kValue);
   } else if (theCase == "receive") {
-    select(recv_case(c, v));
+    gort::select(recv_case(c, v));
   } else if (theCase == "select-send") {
-    select(recv_case(never, w), send_case(c, kValue));
+    gort::select(recv_case(never, w), send_case(c, kValue));
   } else {
-    select(send_case(never, w), recv_case(c, v));
+    gort::select(send_case(never, w), recv_case(c, v));
   }
   if (!ownerSends()) check("the receiver", v);
 }
