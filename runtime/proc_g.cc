@@ -153,6 +153,7 @@ g* newproc1(const newprocargs& a, g* callergp, uintptr callerpc) {
   gostartstack(newg, a);
   newg->parentGoid = callergp->goid;
   newg->gopc = callerpc;
+  newg->ancestors = saveAncestors(callergp);
   newg->startpc = a.startpc;
   if (a.systemg) sched.ngsys.Add(1);
   newg->trackingSeq = static_cast<std::uint8_t>(fastrand());

@@ -93,6 +93,10 @@ void goexit0(g* gp) {
   gp->deferframe_ = nullptr;
   gp->waitreason = waitReasonZero;
   gp->param = nullptr;
+  if (ancestorInfo* a = gp->ancestors) {
+    gp->ancestors = nullptr;
+    freeAncestors(a);
+  }
   // Unused credit for those who are in debt.
   if (gcBlackenEnabled.Load() != 0 && gp->gcAssistBytes > 0) {
     gcController.bgScanCredit.Add(static_cast<std::int64_t>(
