@@ -138,7 +138,6 @@ void fill(Registers& r, std::uint64_t seed, std::uint64_t flags) {
 
 void registers(int preemptions) {
   static PreemptStorm storm;
-  PreemptStorm::count();
   storm.start();
   constexpr int goroutines = 3;
   auto done = make_chan<bool>();

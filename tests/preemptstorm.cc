@@ -7,8 +7,18 @@
 namespace gort::test {
 
 namespace {
+
 std::atomic<int> nstopped{0};
-}
+
+// Before any runtime boots, as the hook asks for.
+[[maybe_unused]] const bool hooked = [] {
+  runtime::pointHook = [](runtime::Point p) {
+    if (p == runtime::Point::asyncpreempt_stopped) nstopped.fetch_add(1, std::memory_order_relaxed);
+  };
+  return true;
+}();
+
+}  // namespace
 
 void* PreemptStorm::run(void* p) {
   auto* self = static_cast<PreemptStorm*>(p);
@@ -53,12 +63,6 @@ int PreemptStorm::enter() {
 }
 
 void PreemptStorm::leave(int slot) { list_[slot].store(nullptr); }
-
-void PreemptStorm::count() {
-  runtime::pointHook = [](runtime::Point p) {
-    if (p == runtime::Point::asyncpreempt_stopped) nstopped.fetch_add(1, std::memory_order_relaxed);
-  };
-}
 
 int PreemptStorm::stopped() { return nstopped.load(std::memory_order_relaxed); }
 

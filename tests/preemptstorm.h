@@ -24,8 +24,7 @@ class PreemptStorm {
   void leave(int slot);
 
   // How often a signal has stopped a goroutine in this process; counted by the hook of the runtime's
-  // points, which this installs.
-  static void count();
+  // points.
   static int stopped();
 
  private:
