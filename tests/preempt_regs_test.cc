@@ -117,8 +117,7 @@ static_assert(offsetof(Registers, flags) == 104 && offsetof(Registers, vector) =
 
 constexpr std::uint64_t carry = 1, parity = 4, adjust = 16, zero = 64, sign = 128, direction = 1024,
                         overflow = 2048;
-constexpr std::uint64_t arithmetic =
-    carry | parity | adjust | zero | sign | direction | overflow;
+constexpr std::uint64_t arithmetic = carry | parity | adjust | zero | sign | direction | overflow;
 
 std::uint64_t mix(std::uint64_t x) {
   x ^= x >> 31;
@@ -215,50 +214,46 @@ GORT_INLINE void forget() {
 }
 
 // Moves ~*cell, or *cell as it is, to a register, clears *cell, waits for release, and puts it back.
-#define HOLD_GENERAL(reg)                                          \
-  {                                                                \
-    "%" reg, [](std::uint64_t* cell, bool inverted) {              \
-      asm volatile("movq (%[cell]), %%" reg                        \
-                   "\n\t"                                          \
-                   "testb %[inv], %[inv]\n\t"                      \
-                   "jne 1f\n\t"                                    \
-                   "notq %%" reg                                   \
-                   "\n"                                            \
-                   "1:\tmovq $0, (%[cell])\n\t"                    \
-                   "movl $1, %[holding]\n"                         \
-                   "2:\tcmpl $0, %[release]\n\t"                   \
-                   "je 2b\n\t"                                     \
-                   "movq %%" reg ", (%[cell])\n\t"                 \
-                   :                                               \
-                   : [cell] "r"(cell), [inv] "r"(inverted),        \
-                     [holding] "m"(holding), [release] "m"(release) \
-                   : reg, "memory", "cc");                         \
-    }                                                              \
-  }
-#define HOLD_VECTOR(reg)                                                            \
-  {                                                                                 \
-    "%" reg, [](std::uint64_t* cell, bool inverted) {                               \
-      if (!inverted) *cell = ~*cell;                                                \
-      asm volatile("movq (%[cell]), %%" reg                                         \
-                   "\n\t"                                                           \
-                   "movq $0, (%[cell])\n\t"                                         \
-                   "movl $1, %[holding]\n"                                          \
-                   "2:\tcmpl $0, %[release]\n\t"                                    \
-                   "je 2b\n\t"                                                      \
-                   "movq %%" reg ", (%[cell])\n\t"                                  \
-                   :                                                                \
-                   : [cell] "r"(cell), [holding] "m"(holding), [release] "m"(release) \
-                   : reg, "memory", "cc");                                          \
-    }                                                                               \
-  }
+#define HOLD_GENERAL(reg)                                                                        \
+  {"%" reg, [](std::uint64_t* cell, bool inverted) {                                             \
+     asm volatile(                                                                               \
+         "movq (%[cell]), %%" reg                                                                \
+         "\n\t"                                                                                  \
+         "testb %[inv], %[inv]\n\t"                                                              \
+         "jne 1f\n\t"                                                                            \
+         "notq %%" reg                                                                           \
+         "\n"                                                                                    \
+         "1:\tmovq $0, (%[cell])\n\t"                                                            \
+         "movl $1, %[holding]\n"                                                                 \
+         "2:\tcmpl $0, %[release]\n\t"                                                           \
+         "je 2b\n\t"                                                                             \
+         "movq %%" reg ", (%[cell])\n\t"                                                         \
+         :                                                                                       \
+         : [cell] "r"(cell), [inv] "r"(inverted), [holding] "m"(holding), [release] "m"(release) \
+         : reg, "memory", "cc");                                                                 \
+   }}
+#define HOLD_VECTOR(reg)                                                             \
+  {"%" reg, [](std::uint64_t* cell, bool inverted) {                                 \
+     if (!inverted) *cell = ~*cell;                                                  \
+     asm volatile("movq (%[cell]), %%" reg                                           \
+                  "\n\t"                                                             \
+                  "movq $0, (%[cell])\n\t"                                           \
+                  "movl $1, %[holding]\n"                                            \
+                  "2:\tcmpl $0, %[release]\n\t"                                      \
+                  "je 2b\n\t"                                                        \
+                  "movq %%" reg ", (%[cell])\n\t"                                    \
+                  :                                                                  \
+                  : [cell] "r"(cell), [holding] "m"(holding), [release] "m"(release) \
+                  : reg, "memory", "cc");                                            \
+   }}
 
 using holder = void (*)(std::uint64_t* cell, bool inverted);
 const std::pair<const char*, holder> holders[] = {
-    HOLD_GENERAL("rax"), HOLD_GENERAL("rbx"),   HOLD_GENERAL("rcx"),   HOLD_GENERAL("rdx"),
-    HOLD_GENERAL("rsi"), HOLD_GENERAL("rdi"),   HOLD_GENERAL("r8"),    HOLD_GENERAL("r9"),
-    HOLD_GENERAL("r10"), HOLD_GENERAL("r11"),   HOLD_GENERAL("r12"),   HOLD_GENERAL("r13"),
-    HOLD_GENERAL("r14"), HOLD_GENERAL("r15"),   HOLD_VECTOR("xmm0"),   HOLD_VECTOR("xmm1"),
-    HOLD_VECTOR("xmm7"), HOLD_VECTOR("xmm8"),   HOLD_VECTOR("xmm15"),
+    HOLD_GENERAL("rax"), HOLD_GENERAL("rbx"), HOLD_GENERAL("rcx"),  HOLD_GENERAL("rdx"),
+    HOLD_GENERAL("rsi"), HOLD_GENERAL("rdi"), HOLD_GENERAL("r8"),   HOLD_GENERAL("r9"),
+    HOLD_GENERAL("r10"), HOLD_GENERAL("r11"), HOLD_GENERAL("r12"),  HOLD_GENERAL("r13"),
+    HOLD_GENERAL("r14"), HOLD_GENERAL("r15"), HOLD_VECTOR("xmm0"),  HOLD_VECTOR("xmm1"),
+    HOLD_VECTOR("xmm7"), HOLD_VECTOR("xmm8"), HOLD_VECTOR("xmm15"),
 };
 
 // The upper half of a ymm register, which lies in another part of what is saved.

@@ -212,7 +212,8 @@ TEST_CASE("a handler from before, where the runtime installs none before it is a
     Main(0, nullptr, [] {
       runtime::LockOSThread();
       auto raise = [] {
-        syscall::RawSyscall(SYS_tgkill, syscall::Getpid(), syscall::RawSyscall(SYS_gettid), SIGCONT);
+        syscall::RawSyscall(SYS_tgkill, syscall::Getpid(), syscall::RawSyscall(SYS_gettid),
+                            SIGCONT);
       };
       raise();
       auto c = make_chan<os::Signal>(1);

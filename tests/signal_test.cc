@@ -38,9 +38,9 @@ GORT_NOINLINE void settle() {
 }
 
 // Not SIGTSTP, SIGTTIN and SIGTTOU: the kernel drops those that are pending when SIGCONT is sent.
-const int several[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGABRT, SIGUSR1, SIGUSR2,   SIGALRM,
-                       SIGTERM, SIGCHLD, SIGCONT, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGIO,
-                       SIGWINCH, SIGPWR, 35,      50,      63,      64};
+const int several[] = {SIGHUP,   SIGINT,  SIGQUIT, SIGABRT, SIGUSR1, SIGUSR2,   SIGALRM,
+                       SIGTERM,  SIGCHLD, SIGCONT, SIGXCPU, SIGXFSZ, SIGVTALRM, SIGIO,
+                       SIGWINCH, SIGPWR,  35,      50,      63,      64};
 
 }  // namespace
 
@@ -599,9 +599,14 @@ GORT_TEST("Notify, Stop, Ignore and Reset by many at the same time") {
       for (int n = 0; n < rounds; n++) {
         auto c = make_chan<os::Signal>(1);
         switch (n % 3) {
-          case 0: os::signal::Ignore(sig); break;
-          case 1: os::signal::Reset(sig); break;
-          default: break;
+          case 0:
+            os::signal::Ignore(sig);
+            break;
+          case 1:
+            os::signal::Reset(sig);
+            break;
+          default:
+            break;
         }
         kill(sig);
         os::signal::Notify(c, sig);

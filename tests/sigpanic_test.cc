@@ -57,9 +57,9 @@ struct fault {
   const std::string& text;
 };
 const fault faults[] = {
-    {"read", readNil, nilText},       {"write", writeNil, nilText},
-    {"field", fieldOfNil, nilText},   {"last byte", lastByteOfPage, nilText},
-    {"call", callNil, nilText},       {"divide", divide, divideText},
+    {"read", readNil, nilText},     {"write", writeNil, nilText},
+    {"field", fieldOfNil, nilText}, {"last byte", lastByteOfPage, nilText},
+    {"call", callNil, nilText},     {"divide", divide, divideText},
 };
 
 // What panicText does, where many of them come in a row: no std::string on small stacks.
@@ -226,11 +226,13 @@ TEST_CASE("text and traceback of a nil dereference") {
   for (const char* procs : {"1", "4"}) {
     Result r = run_go([] { callsUnrecovered(); }, {{"GOMAXPROCS", procs}});
     CHECK_MESSAGE(r.status == 2, r.str());
-    CHECK_MESSAGE(r.err.starts_with("panic: " + nilText + "\n[signal SIGSEGV: segmentation "
-                                                          "violation code="),
+    CHECK_MESSAGE(r.err.starts_with("panic: " + nilText +
+                                    "\n[signal SIGSEGV: segmentation "
+                                    "violation code="),
                   r.str());
-    CHECK_MESSAGE(at(r.err, "code=0x1 addr=0x18 pc=0x[0-9a-f]+\\]\n\ngoroutine 1 \\[running\\]:\n"
-                            "main\\.unrecoveredWrite\\(\\)\n\t\\S*sigpanic_test\\.cc:\\d+") != "",
+    CHECK_MESSAGE(at(r.err,
+                     "code=0x1 addr=0x18 pc=0x[0-9a-f]+\\]\n\ngoroutine 1 \\[running\\]:\n"
+                     "main\\.unrecoveredWrite\\(\\)\n\t\\S*sigpanic_test\\.cc:\\d+") != "",
                   r.str());
     // The innermost frame is the one that faulted, with its line, and its caller follows.
     std::string line = "sigpanic_test.cc:" + std::to_string(writeLine) + " ";
@@ -242,18 +244,21 @@ TEST_CASE("text and traceback of a nil dereference") {
 TEST_CASE("text and traceback of a call of a null function pointer") {
   Result r = run_go([] { callsNil(); });
   CHECK_MESSAGE(r.status == 2, r.str());
-  CHECK_MESSAGE(r.err.starts_with("panic: " + nilText + "\n[signal SIGSEGV: segmentation violation "
-                                                        "code=0x1 addr=0x0 pc=0x"),
+  CHECK_MESSAGE(r.err.starts_with("panic: " + nilText +
+                                  "\n[signal SIGSEGV: segmentation violation "
+                                  "code=0x1 addr=0x0 pc=0x"),
                 r.str());
   std::size_t inner = r.err.find("main.callNil()"), outer = r.err.find("main.callsNil()");
-  CHECK_MESSAGE((inner != std::string::npos && outer != std::string::npos && inner < outer), r.str());
+  CHECK_MESSAGE((inner != std::string::npos && outer != std::string::npos && inner < outer),
+                r.str());
 }
 
 TEST_CASE("text and traceback of a division by zero") {
   Result r = run_go([] { callsDivide(); });
   CHECK_MESSAGE(r.status == 2, r.str());
-  CHECK_MESSAGE(r.err.starts_with("panic: " + divideText + "\n[signal SIGFPE: floating-point "
-                                                           "exception code=0x1 addr=0x"),
+  CHECK_MESSAGE(r.err.starts_with("panic: " + divideText +
+                                  "\n[signal SIGFPE: floating-point "
+                                  "exception code=0x1 addr=0x"),
                 r.str());
   CHECK_MESSAGE(r.err.find("main.divide()") < r.err.find("main.callsDivide()"), r.str());
 }
@@ -295,10 +300,10 @@ TEST_CASE("an unexpected fault address") {
     });
   });
   CHECK_MESSAGE(r.status == 2, r.str());
-  CHECK_MESSAGE(r.err.starts_with("unexpected fault address " + addr + "\nfatal error: fault\n" +
-                                  "[signal SIGSEGV: segmentation violation code=0x2 addr=" + addr +
-                                  " pc=0x"),
-                r.str());
+  CHECK_MESSAGE(
+      r.err.starts_with("unexpected fault address " + addr + "\nfatal error: fault\n" +
+                        "[signal SIGSEGV: segmentation violation code=0x2 addr=" + addr + " pc=0x"),
+      r.str());
 }
 
 // An address that is not canonical: the kernel reports no address.
@@ -330,8 +335,9 @@ volatile char* truncatedPage() {
 TEST_CASE("SIGBUS from a truncated file") {
   Result r = run_go([] { (void)*truncatedPage(); });
   CHECK_MESSAGE(r.status == 2, r.str());
-  CHECK_MESSAGE(at(r.err, "^unexpected fault address 0x[0-9a-f]+\nfatal error: fault\n"
-                          "\\[signal SIGBUS: bus error code=0x2 addr=0x[0-9a-f]+ pc=0x") != "",
+  CHECK_MESSAGE(at(r.err,
+                   "^unexpected fault address 0x[0-9a-f]+\nfatal error: fault\n"
+                   "\\[signal SIGBUS: bus error code=0x2 addr=0x[0-9a-f]+ pc=0x") != "",
                 r.str());
 }
 
@@ -384,9 +390,7 @@ TEST_CASE("a fault in the C library is fatal") {
 }
 
 TEST_CASE("a fault on the system stack is fatal") {
-  Result r = deadly([] {
-    runtime::systemstack([] { writeNil(); });
-  });
+  Result r = deadly([] { runtime::systemstack([] { writeNil(); }); });
   dies(r, segv);
   CHECK_MESSAGE(!r.has("recovered"), r.str());
 }
