@@ -124,10 +124,7 @@ void needm(stack_t* altstack, sigset* mask) {
   mp->procid = static_cast<std::uint64_t>(gettid());
   mp->sigmask = *mask;
   rawsyscall(SYS_sigaltstack, 0, reinterpret_cast<long>(altstack));
-  g* gp = mp->curg;
-  racegostart(gp);
-  casgstatus(gp, _Gdead, _Gsyscall);
-  sched.ngsys.Add(-1);
+  racegostart(mp->curg);
   minit(mp);
 }
 
@@ -163,6 +160,10 @@ GORT_NOSPLIT void cgocallback(void (*fn)(void*), void* arg) {
   needm(&cb.altstack, &mask);
   g* gp = getg()->m->curg;
   gostartsyscall(gp, callbackg, &cb);
+  // Not before: the collector leaves a dead goroutine's stack alone, and may scan and shrink this one
+  // from here on.
+  casgstatus(gp, _Gdead, _Gsyscall);
+  sched.ngsys.Add(-1);
   gort_startg0(entercurg);
   dropm(&cb.altstack, mask);
 }
