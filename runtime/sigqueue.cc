@@ -25,6 +25,8 @@ struct {
   std::uint32_t recv[words];  // taken, not yet returned; the receiver's
   atomic::Uint32 state;
   atomic::Uint32 delivering;
+  // Who runs signal_recv. Written there; a handler on that goroutine's thread reads it.
+  atomic::Racy<g*> receiver;
   bool inuse;  // the first signal_enable has been; as wanted
 } sig;
 
@@ -80,6 +82,12 @@ GORT_SIGNALSAFE bool sigsend(std::uint32_t s) {
         sent = true;
         break;
       case sigFixup:
+        if (g* gp = getg(); gp != nullptr && gp->m->curg == sig.receiver) {
+          // Everybody waits for this very thread, which the signal has found on its way to sigIdle: it
+          // goes there now. The receiver sees that somebody else has changed the state, and looks.
+          sent = sig.state.CompareAndSwap(sigFixup, sigIdle);
+          break;
+        }
         // The receiver's thread has a system call to make before it goes to sigIdle. If this thread
         // has too, nobody but this handler can make it.
         mDoFixupAndOSYield();
@@ -93,6 +101,7 @@ GORT_SIGNALSAFE bool sigsend(std::uint32_t s) {
 }
 
 std::uint32_t signal_recv() {
+  sig.receiver = getg();
   for (;;) {
     for (std::uint32_t i = 0; i < nsig; i++) {
       if ((sig.recv[i / 32] & bitOf(i)) == 0) continue;

@@ -10,8 +10,8 @@
 //    wait for sigIdle, which needs the receiver's thread only, neither a P nor a goroutine.
 //
 // Invariants:
-//  - Every transition is a compare-and-swap by the one who makes it, or, out of sigFixup, a store of
-//    the receiver.
+//  - Every transition is a compare-and-swap by the one who makes it. Out of sigFixup only the
+//    receiver's thread goes, or a handler that has interrupted it.
 //  - A set bit of mask is followed by a transition that makes the receiver look. So several
 //    deliveries of one signal may arrive as one, none is lost.
 //  - delivering counts the senders that are inside sigsend, from before they look at wanted.
