@@ -92,6 +92,7 @@ void goexit0(g* gp) {
   gp->deferframe_ = nullptr;
   gp->waitreason = waitReasonZero;
   gp->param = nullptr;
+  gp->labels = nullptr;
   // Unused credit for those who are in debt.
   if (gcBlackenEnabled.Load() != 0 && gp->gcAssistBytes > 0) {
     gcController.bgScanCredit.Add(static_cast<std::int64_t>(
