@@ -87,8 +87,8 @@ class [[clang::trivial_abi]] ptr {
     return *this = o.p_;
   }
   GORT_INLINE ptr& operator=(T* p) {
-    runtime::gcWriteBarrier(&p_, p);
-    p_ = p;
+    runtime::storePointer(reinterpret_cast<void**>(const_cast<std::remove_const_t<T>**>(&p_)),
+                          const_cast<void*>(static_cast<const void*>(p)));
     return *this;
   }
   template <class U>

@@ -14,6 +14,11 @@
 
 namespace gort::runtime {
 
+GORT_NOSPLIT void storePointerSlow(void** slot, void* val) {
+  gcWriteBarrier(slot, val);
+  *slot = val;
+}
+
 namespace {
 
 // [dst, dst+size) becomes a copy of [src, src+size), or zero when src is null. With pointers both ends

@@ -70,16 +70,21 @@ void setnextspecial(mspan* s, special* prev, special* x) {
 }
 
 specialfinalizer* newspecialfinalizer() {
-  lock(&mheap_.speciallock);
-  auto* s = static_cast<specialfinalizer*>(mheap_.specialfinalizeralloc.alloc());
-  unlock(&mheap_.speciallock);
+  specialfinalizer* s = nullptr;
+  systemstack([&] {
+    lock(&mheap_.speciallock);
+    s = static_cast<specialfinalizer*>(mheap_.specialfinalizeralloc.alloc());
+    unlock(&mheap_.speciallock);
+  });
   return s;
 }
 
 void freespecialfinalizer(specialfinalizer* s) {
-  lock(&mheap_.speciallock);
-  mheap_.specialfinalizeralloc.free(s);
-  unlock(&mheap_.speciallock);
+  systemstack([&] {
+    lock(&mheap_.speciallock);
+    mheap_.specialfinalizeralloc.free(s);
+    unlock(&mheap_.speciallock);
+  });
 }
 
 // What markroot does for an object with a finalizer, for one that gets it when markroot may have

@@ -482,8 +482,10 @@ void gcMarkTermination() {
   systemstack([] { startTheWorldWithSema(); });
   // These take their time, and the world need not wait for them.
   mProf_Flush();
-  prepareFreeWorkbufs();
-  systemstack([] { freeStackSpans(); });
+  systemstack([] {
+    prepareFreeWorkbufs();
+    freeStackSpans();
+  });
   forEachP(waitReasonFlushProcCaches, [](p* pp) {
     pp->mcache->prepareForSweep();
     pp->pinnerCache = nullptr;

@@ -27,6 +27,7 @@
 #include "print.h"
 #include "proc.h"
 #include "runtime1.h"
+#include "signal_unix.h"
 #include "stack.h"
 #include "timer.h"
 #include "tsan.h"
@@ -284,6 +285,11 @@ std::int64_t scanstack(g* gp, gcWork* gcw) {
     scanConservativeStack(reinterpret_cast<uintptr>(gp->syscallregs),
                           reinterpret_cast<uintptr>(gp->syscallregs + std::size(gp->syscallregs)),
                           gcw);
+  if (gp->asyncSafePoint) {
+    // Its other registers are on the stack.
+    auto regs = reinterpret_cast<uintptr>(gp->vecstate);
+    scanConservativeStack(regs, regs + vecstatesize(), gcw);
+  }
   for (_defer* d = gp->_defer; d != nullptr; d = d->link) {
     auto arg = reinterpret_cast<uintptr>(d->arg);
     scanConservativeStack(arg, arg + alignDown(d->size, sys::PtrSize), gcw);

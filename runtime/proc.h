@@ -158,6 +158,33 @@ void stoplockedm();
 void startlockedm(g* gp);
 void becomeSpinning(m* mp);
 void mPark();
+// Threads that a locked M asks for are made by the template thread, whose state is clean.
+struct newmHandoffT {
+  mutex lock;
+  m* newm;  // list through schedlink; protected by lock
+  bool waiting;  // the template thread sleeps on wake; protected by lock
+  note wake;
+  atomic::Uint32 haveTemplateThread;
+};
+extern newmHandoffT newmHandoff;
+
+// ---- proc_allthreads.cc: one system call on every thread ----
+// A system call and what it must return on every thread: what it returned on the first.
+struct allThreadsFn {
+  long nr;
+  long args[6];
+  long result;  // or -errno
+  // Makes the call; with initial it stores the result, and returns false if it failed, else it throws
+  // unless the result is the same. Runs on any thread, in a signal handler too.
+  bool run(bool initial);
+};
+// Stops the world and runs fn on every M's thread; only on this one if it fails there.
+void doAllThreadsSyscall(allThreadsFn* fn);
+// Runs what doAllThreadsSyscall has left for this M; true if there was something. Called wherever an
+// M without a P wakes up.
+bool mDoFixup();
+// From a signal handler that waits for a thread which is making such a call.
+void mDoFixupAndOSYield();
 void mexit(bool osStack);
 void checkmcount();  // sched.lock must be held
 std::int32_t mcount();
@@ -244,6 +271,8 @@ void schedtrace(bool detailed);
 // ---- proc_init.cc ----
 void schedinit();
 extern std::int64_t runtimeInitTime;
+// The main thread's signal mask as the process began; new threads begin with it.
+extern sigset initSigmask;
 [[noreturn]] void exit(std::int32_t code);
 
 // ---- preempt.cc ----

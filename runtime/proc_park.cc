@@ -13,6 +13,7 @@
 #include "panic.h"
 #include "print.h"
 #include "proc.h"
+#include "signal_unix.h"
 #include "stack.h"
 #include "tsan.h"
 
@@ -99,6 +100,10 @@ void goexit0(g* gp) {
         gcController.assistWorkPerByte * static_cast<double>(gp->gcAssistBytes)));
   }
   gp->gcAssistBytes = 0;
+  if (gp->vecstate != nullptr) {
+    freevecstate(gp->vecstate);
+    gp->vecstate = nullptr;
+  }
   gcController.addScannableStack(-static_cast<std::int64_t>(gp->stack.hi - gp->stack.lo));
   // gp.timer stays: it is on no heap, and the next goroutine in this g can use it.
   mp->curg = nullptr;
