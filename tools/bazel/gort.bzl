@@ -141,7 +141,7 @@ def runtime_library(name, srcs, hdrs, copts = [], **kwargs):
         defines = runtime_defines(),
         linkopts = runtime_linkopts(),
         linkstatic = True,
-        deps = ["@libbacktrace"],
+        deps = ["@libbacktrace", "@zlib"],
         **kwargs
     )
 
