@@ -114,7 +114,7 @@ class profileBuilder {
     uintptr start, end;
     std::uint64_t offset;
     std::string file, buildID;
-    bool lookupTried, lookupFailed;
+    bool hasFunctions;  // of at least one address
   };
 
   std::int64_t stringIndex(std::string_view s);

@@ -208,7 +208,7 @@ void profileBuilder::addMappings() {
     if (line.ends_with(deleted)) line.remove_suffix(deleted.size());
     // A part of a huge page that is not filled yet. [vdso] has no inode, but a name.
     if (inode == "0" && line.empty()) continue;
-    mem_.push_back({lo, hi, offset, std::string(line), buildIDAt(lo), false, false});
+    mem_.push_back({lo, hi, offset, std::string(line), buildIDAt(lo), false});
   }
 }
 
@@ -274,8 +274,7 @@ std::uint64_t profileBuilder::location(uintptr addr, std::size_t inlined) {
   for (std::size_t i = 0; i < mem_.size(); i++) {
     if (p.pc < mem_[i].start || p.pc >= mem_[i].end) continue;
     pb_.uint64Opt(tagLocation_MappingID, i + 1);
-    mem_[i].lookupTried = true;
-    if (p.frames.empty()) mem_[i].lookupFailed = true;
+    if (!p.frames.empty()) mem_[i].hasFunctions = true;
     break;
   }
   pb_.endMessage(tagProfile_Location, start);
@@ -315,8 +314,8 @@ bool profileBuilder::build() {
     pb_.uint64Opt(tagMapping_Offset, m.offset);
     pb_.int64Opt(tagMapping_Filename, stringIndex(m.file));
     pb_.int64Opt(tagMapping_BuildID, stringIndex(m.buildID));
-    // The tool need not look for the file if all functions are known.
-    if (m.lookupTried && !m.lookupFailed) pb_.boolean(tagMapping_HasFunctions, true);
+    // Then the tool does not look into the file itself, where it would find C++ names.
+    if (m.hasFunctions) pb_.boolean(tagMapping_HasFunctions, true);
     pb_.endMessage(tagProfile_Mapping, start);
   }
   for (const std::string& s : strings_) pb_.string(tagProfile_StringTable, s);
