@@ -41,7 +41,7 @@ inline std::string tool(const std::string& args, const std::string& file) {
   char buf[4096];
   while (std::size_t n = std::fread(buf, 1, sizeof buf, f)) out.append(buf, n);
   int status = pclose(f);
-  REQUIRE_MESSAGE((WIFEXITED(status) && WEXITSTATUS(status) == 0), command + "\n" + out);
+  REQUIRE_MESSAGE((WIFEXITED(status) && WEXITSTATUS(status) == 0), (command + "\n" + out));
   return out;
 }
 
