@@ -37,9 +37,9 @@ GORT_NOINLINE void outer() {
 }
 
 // Works until so much CPU time is used, by whichever threads.
-void work(std::int64_t ns) {
+void work(time::Duration d) {
   runtime::LockOSThread();
-  std::int64_t end = threadTime() + ns;
+  std::int64_t end = threadTime() + d.Nanoseconds();
   while (threadTime() < end) outer();
   runtime::UnlockOSThread();
 }
