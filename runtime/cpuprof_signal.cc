@@ -174,7 +174,7 @@ void cpuProfile::add(void* tag, const uintptr* stk, int n) {
 
 void cpuProfile::addNonGo(const uintptr* stk, int n) {
   lockSignal();
-  if (numExtra + 1 + n < static_cast<int>(std::size(extra))) {
+  if (numExtra + 1 + n < static_cast<int>(sizeof extra / sizeof extra[0])) {
     extra[numExtra++] = static_cast<uintptr>(1 + n);
     for (int i = 0; i < n; i++) extra[numExtra++] = stk[i];
   } else {

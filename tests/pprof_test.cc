@@ -114,14 +114,15 @@ GORT_NOINLINE void waitsForCond() {
   mu->Unlock();
 }
 
-// Runs waiter, which blocks for the reason, n times, wakes it up by wake, and looks for it in the block
-// profile.
-template <class W>
-void checkBlocked(const char* name, runtime::waitReason reason, void (*waiter)(), W wake) {
+// Runs waiter, which blocks for the reason, n times, after prepare; wakes it up by wake, and looks for it
+// in the block profile.
+void checkBlocked(const char* name, runtime::waitReason reason, void (*waiter)(), void (*wake)(),
+                  void (*prepare)() = nullptr) {
   constexpr int n = 3;
   waited = {};
   auto done = make_chan<int>();
   for (int i = 0; i < n; i++) {
+    if (prepare != nullptr) prepare();
     startBlocked(reason, [waiter, done]() mutable {
       waiter();
       done.send(0);
@@ -228,13 +229,9 @@ GORT_TEST("waits are in the block profile, as long as they were") {
     cond->Signal();
     mu->Unlock();
   });
-  mu->Lock();
-  checkBlocked("main.locks", runtime::waitReasonSyncMutexLock, locks, [] {
-    mu->Unlock();
-    // The waiter unlocks it when it has had it.
-    mu->Lock();
-  });
-  mu->Unlock();
+  checkBlocked(
+      "main.locks", runtime::waitReasonSyncMutexLock, locks, [] { mu->Unlock(); },
+      [] { mu->Lock(); });
   checkBlocked("main.receivesClosed", runtime::waitReasonChanReceive, receivesClosed, [] {
     ch.close();
     ch = make_chan<int>();
