@@ -257,9 +257,11 @@ void freespecial(special* s, void* p, uintptr size) {
   if (s->kind == _KindSpecialProfile) {
     auto* sp = reinterpret_cast<specialprofile*>(s);
     mProf_Free(sp->b, size);
-    lock(&mheap_.speciallock);
-    mheap_.specialprofilealloc.free(sp);
-    unlock(&mheap_.speciallock);
+    systemstack([=] {
+      lock(&mheap_.speciallock);
+      mheap_.specialprofilealloc.free(sp);
+      unlock(&mheap_.speciallock);
+    });
     return;
   }
   if (s->kind != _KindSpecialFinalizer) throw_("bad special kind");
