@@ -180,21 +180,25 @@ void asyncpreemptinit() {
 uintptr vecstatesize() { return vecsize; }
 
 void* allocvecstate() {
-  lock(&vecstateLock);
-  vecblock* b = vecstates;
-  if (b != nullptr) vecstates = b->next;
-  unlock(&vecstateLock);
-  if (b == nullptr) return persistentalloc(vecsize, sys::CacheLineSize);
-  // xrstor wants zeros in the header, which b's link is not in.
-  return b;
+  vecblock* b = nullptr;
+  systemstack([&] {
+    lock(&vecstateLock);
+    b = vecstates;
+    if (b != nullptr) vecstates = b->next;
+    unlock(&vecstateLock);
+  });
+  // A used one serves as it is: xsave writes everything but zeros of the header, which stay.
+  return b != nullptr ? b : persistentalloc(vecsize, sys::CacheLineSize);
 }
 
 void freevecstate(void* p) {
-  auto* b = static_cast<vecblock*>(p);
-  lock(&vecstateLock);
-  b->next = vecstates;
-  vecstates = b;
-  unlock(&vecstateLock);
+  systemstack([&] {
+    auto* b = static_cast<vecblock*>(p);
+    lock(&vecstateLock);
+    b->next = vecstates;
+    vecstates = b;
+    unlock(&vecstateLock);
+  });
 }
 
 namespace {
