@@ -56,8 +56,6 @@ void typedslicemove(const _type* typ, void* dst, const void* src, std::int64_t n
   move(typ, dst, src, static_cast<uintptr>(n) * typ->size);
 }
 
-void memclrHasPointers(void* p, uintptr n) { movePointers(p, nullptr, n); }
-
 GORT_NOINLINE void publishSlow(const _type* typ, const void* p) {
   const auto* w = static_cast<void* const*>(p);
   for (uintptr i = 0; i < typ->ptrdata / sys::PtrSize; i++)

@@ -81,8 +81,6 @@ void typedmemmove(const _type* typ, void* dst, const void* src);
 void typedmemclr(const _type* typ, void* p);
 // The same for n values in a row; source and destination may overlap.
 void typedslicemove(const _type* typ, void* dst, const void* src, std::int64_t n);
-// Clears [p, p+n) in the heap, where there may be pointers.
-void memclrHasPointers(void* p, uintptr n);
 
 // Tells the write barrier of the pointers in the value of typ at p, which has just been constructed
 // in new memory. The barrier must be on.

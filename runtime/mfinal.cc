@@ -8,14 +8,11 @@
 
 #include "mbitmap.h"
 #include "mgc.h"
+#include "moduledata.h"
 #include "mprof.h"
 #include "panic_throw.h"
 #include "proc.h"
 #include "stubs.h"
-
-// The linker's: the program image, code and constants first, then everything writable.
-extern "C" const char __executable_start[];
-extern "C" const char end[];
 
 namespace gort::runtime {
 
@@ -118,11 +115,10 @@ bool addfinalizer(void* p, const _type* ot, void (*call)(void*, void*), void* cl
 
 // The checks of SetFinalizer. False if p is no object of the heap, but one that is never collected.
 bool checkfinalizable(void* p, const _type* ot) {
-  if (p == nullptr) throw_("runtime.SetFinalizer: first argument is nil");
   auto addr = reinterpret_cast<uintptr>(p);
   uintptr base = findObject(addr).base;
   if (base == 0) {
-    if (p >= __executable_start && p < end) return false;
+    if (firstmoduledata().contains(addr)) return false;
     throw_("runtime.SetFinalizer: pointer not in allocated block");
   }
   // Several tiny objects share a block, so theirs may begin anywhere in it.

@@ -47,6 +47,13 @@ void casGToPreemptScan(g* gp, std::uint32_t old, std::uint32_t nw);
 bool casGFromPreempted(g* gp, std::uint32_t old, std::uint32_t nw);
 void dumpgstatus(g* gp);
 
+// ---- proc_ancestors.cc: how a goroutine's creators came to it ----
+// callergp's ancestors and callergp itself, for the goroutine that it is about to start; null unless
+// GODEBUG=tracebackancestors. callergp is stopped.
+struct ancestorInfo;
+ancestorInfo* saveAncestors(g* callergp);
+void freeAncestors(ancestorInfo* a);
+
 // ---- proc_g.cc: making and keeping goroutines ----
 
 // Starts fn(arg block) on a new goroutine. The block of size bytes is copied to the top of the new
@@ -167,6 +174,11 @@ struct newmHandoffT {
   atomic::Uint32 haveTemplateThread;
 };
 extern newmHandoffT newmHandoff;
+
+// ---- proc_extram.cc: threads that others have made ----
+extern atomic::Bool iscgo;  // such threads may come in
+void runcallback(void (*fn)(void*), void* arg);
+void gostartsyscall(g* gp, void (*fn)(void*), void* arg);  // proc_g.cc
 
 // ---- proc_allthreads.cc: one system call on every thread ----
 // A system call and what it must return on every thread: what it returned on the first.

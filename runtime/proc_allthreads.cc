@@ -67,17 +67,10 @@ GORT_SIGNALSAFE bool allThreadsFn::run(bool initial) {
   return true;
 }
 
-void doAllThreadsSyscall(allThreadsFn* fn) {
-  // Once sysmon's M is on allm its thread has to be there, too.
-  while (sched.sysmonStarting.Load() != 0) osyield();
+namespace {
 
-  // Not this thread: it watches over the others while no goroutine can run.
-  lockOSThread();
-  sigset mask = sigsave();
-  sigblock(false);
-
-  stopTheWorldGC(stwAllThreadsSyscall);
-  POINT(allthreads_stopped);
+// The world is stopped. On g0.
+void runOnAllThreads(allThreadsFn* fn) {
   if (newmHandoff.haveTemplateThread.Load() != 0) {
     // No thread is being made in between: the template thread is asleep.
     lock(&newmHandoff.lock);
@@ -91,23 +84,37 @@ void doAllThreadsSyscall(allThreadsFn* fn) {
   if (netpollinited()) netpollBreak();
   sigRecvPrepareForFixup();
   m* me = getg()->m;
-  if (fn->run(true)) {
-    // allm grows only with a P, or by who is locked out above.
-    for (m* mp = allm; mp != nullptr; mp = mp->alllink) {
-      if (mp == me) continue;
-      if (mp->procid == 0 && !mp->doesPark) throw_("unsupported runtime environment");
-      locksignal(&mp->mFixup.lock);
-      mp->mFixup.fn = fn;
-      mp->mFixup.used.Store(1);
-      if (mp->doesPark) notewakeupagain(&mp->park);
-      unlocksignal(&mp->mFixup.lock);
-    }
-    POINT(allthreads_asked);
-    while (!allDone(me)) {
-      wakeServiceThreads();
-      osyield();
-    }
+  if (!fn->run(true)) return;
+  // allm grows only with a P, or by who is locked out above.
+  for (m* mp = allm; mp != nullptr; mp = mp->alllink) {
+    if (mp == me) continue;
+    if (mp->procid == 0 && !mp->doesPark) throw_("unsupported runtime environment");
+    locksignal(&mp->mFixup.lock);
+    mp->mFixup.fn = fn;
+    mp->mFixup.used.Store(1);
+    if (mp->doesPark) notewakeupagain(&mp->park);
+    unlocksignal(&mp->mFixup.lock);
   }
+  POINT(allthreads_asked);
+  while (!allDone(me)) {
+    wakeServiceThreads();
+    osyield();
+  }
+}
+
+}  // namespace
+
+void doAllThreadsSyscall(allThreadsFn* fn) {
+  // Once sysmon's M is on allm its thread has to be there, too.
+  while (sched.sysmonStarting.Load() != 0) osyield();
+
+  // Not this thread: it watches over the others while no goroutine can run.
+  lockOSThread();
+  sigset mask = sigsave();
+  sigblock(false);
+  stopTheWorldGC(stwAllThreadsSyscall);
+  POINT(allthreads_stopped);
+  systemstack([&] { runOnAllThreads(fn); });
   startTheWorldGC();
   msigrestore(mask);
   unlockOSThread();

@@ -94,6 +94,10 @@ void goexit0(g* gp) {
   gp->waitreason = waitReasonZero;
   gp->param = nullptr;
   gp->labels = nullptr;
+  if (ancestorInfo* a = gp->ancestors) {
+    gp->ancestors = nullptr;
+    freeAncestors(a);
+  }
   // Unused credit for those who are in debt.
   if (gcBlackenEnabled.Load() != 0 && gp->gcAssistBytes > 0) {
     gcController.bgScanCredit.Add(static_cast<std::int64_t>(
@@ -106,6 +110,8 @@ void goexit0(g* gp) {
   }
   gcController.addScannableStack(-static_cast<std::int64_t>(gp->stack.hi - gp->stack.lo));
   // gp.timer stays: it is on no heap, and the next goroutine in this g can use it.
+  if (mp->isextra)
+    throw_("runtime.Goexit called in a thread that was not created by the Go runtime");
   mp->curg = nullptr;
   if (mp->lockedInt != 0) {
     print("invalid m->lockedInt = ", mp->lockedInt, "\n");

@@ -207,8 +207,8 @@ void incidlelocked(std::int32_t v) {
 // Is anybody left who can make progress? Called whenever the number of running Ms falls.
 void checkdead() {
   assertLockHeld(&sched.lock);
-  // A panicking process prints its own message.
-  if (panickingNow()) return;
+  // A panicking process prints its own message. A thread that comes in from outside may wake anybody.
+  if (panickingNow() || iscgo.Load()) return;
   std::int32_t run = mcount() - sched.nmidle - sched.nmidlelocked - sched.nmsys;
   if (run > 0) return;
   if (run < 0) {

@@ -215,6 +215,10 @@ struct g {
 
   std::uint64_t parentGoid;  // goid of the creator
   uintptr gopc;  // pc of the go statement
+  // Where the creator was at that time, then its own creator, and so on; null unless
+  // dbg.tracebackancestors. Written before g runs and after it has ended; a crash that looks at a g
+  // in between takes either (proc_ancestors.cc).
+  atomic::Racy<struct ancestorInfo*> ancestors;
   uintptr startpc;  // pc of the goroutine's function
   void* closure;  // heap copy of fn and its arguments when they are not on the stack
   void (*closurefree)(void*);  // destroys closure when g exits
@@ -308,6 +312,7 @@ struct m {
   // This M sleeps by mPark when it has nothing to do; the others (sysmon, template thread) do not.
   // Written before the thread starts.
   bool doesPark;
+  bool isextra;  // for threads that others have made (proc_extram.cc); constant
   // A system call that every thread must make (doAllThreadsSyscall).
   struct {
     mutex lock;

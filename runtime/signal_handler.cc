@@ -10,6 +10,7 @@
 //    and that ends the process.
 //  - A goroutine is changed here in one way only: its next instruction becomes the first of sigpanic
 //    or gort_asyncPreempt, as if it had called them.
+#include <errno.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
 
@@ -91,6 +92,14 @@ GORT_INLINE void doSigPreempt(g* gp, const sigctxt& c) {
   // After the attempt: who sees the new number knows that it was made.
   mp->preemptGen.Add(1);
   mp->signalPending.Store(0);
+}
+
+// The signal comes from a write to standard output or error. Go's os.File looks after that; here
+// programs write with what they like, and the registers of the system call that has just failed tell.
+GORT_INLINE bool brokenOutput(const sigctxt& c) {
+  auto* p = reinterpret_cast<const unsigned char*>(c.sigpc());
+  return c.reg(REG_RAX) == -EPIPE && p[-2] == 0x0f && p[-1] == 0x05 &&
+         (c.reg(REG_RDI) == 1 || c.reg(REG_RDI) == 2);
 }
 
 void dumpregs(const sigctxt& c) {
@@ -184,7 +193,7 @@ void sighandler(std::uint32_t sig, const sigctxt& c, g* gp) {
   if (user || (flags & sigNotify) != 0)
     if (sigsend(sig)) return;
   if (user && signal_ignored(sig)) return;
-  if ((flags & sigKill) != 0) dieFromSignal(sig);
+  if ((flags & sigKill) != 0 || (sig == SIGPIPE && brokenOutput(c))) dieFromSignal(sig);
   if ((flags & (sigThrow | sigPanic)) == 0) return;
   dieWithDump(sig, c, gp);
 }

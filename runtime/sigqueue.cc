@@ -31,6 +31,21 @@ struct {
 void setbit(atomic::Uint32* w, std::uint32_t s) { w[s / 32].Or(bitOf(s)); }
 void clearbit(atomic::Uint32* w, std::uint32_t s) { w[s / 32].And(~bitOf(s)); }
 
+// The receiver's sleep in sigReceiving. False if there is nothing to take: it was for sigFixup.
+bool sleepForSignal() {
+  bool received = false;
+  entersyscallblock();
+  systemstack([&] {
+    notetsleep(&sig.note, -1);
+    noteclear(&sig.note);
+    // Here, without a P: a handler may hold one while it waits for the end of sigFixup, and the next
+    // one who stops the world waits for that P. To get a P first is to wait for him.
+    received = !sig.state.CompareAndSwap(sigFixup, sigIdle);
+  });
+  exitsyscall();
+  return received;
+}
+
 }  // namespace
 
 GORT_SIGNALSAFE bool sigsend(std::uint32_t s) {
@@ -89,10 +104,7 @@ std::uint32_t signal_recv() {
         case sigIdle:
           if (!sig.state.CompareAndSwap(sigIdle, sigReceiving)) break;
           POINT(signal_recv_before_sleep);
-          notetsleepg(&sig.note, -1);
-          noteclear(&sig.note);
-          // After sigFixup there is nothing to take: sleep again.
-          received = !sig.state.CompareAndSwap(sigFixup, sigIdle);
+          received = sleepForSignal();
           break;
         case sigSending:
           received = sig.state.CompareAndSwap(sigSending, sigIdle);

@@ -7,7 +7,7 @@
 //    to sigIdle wakes it;
 //  - sigSending: something was put in while nobody waited: the receiver looks at once;
 //  - sigFixup: doAllThreadsSyscall has woken the receiver, so that its thread makes the call. Senders
-//    wait for sigIdle.
+//    wait for sigIdle, which needs the receiver's thread only, neither a P nor a goroutine.
 //
 // Invariants:
 //  - Every transition is a compare-and-swap by the one who makes it, or, out of sigFixup, a store of
