@@ -12,6 +12,7 @@
 
 #include "mbitmap.h"
 #include "mgc.h"
+#include "mprof.h"
 #include "os_linux.h"
 #include "proc.h"
 #include "runtime1.h"
@@ -236,6 +237,8 @@ void* mallocgc(uintptr size, const _type* typ, bool needzero) {
   publicationBarrier();
   span->freeIndexForScan = static_cast<std::uint16_t>(span->freeindex);
   if (GORT_UNLIKELY(gcphase != _GCoff)) gcmarknewobject(span, x);
+  if (GORT_UNLIKELY((c->nextSample -= static_cast<std::int64_t>(size)) <= 0))
+    profilealloc(c, reinterpret_cast<void*>(x), size);
   unlockMalloc(mp);
 
   if (GORT_UNLIKELY(delayedZeroing)) memclrNoHeapPointersChunked(x, size);

@@ -9,6 +9,7 @@
 #include "malloc.h"
 #include "mcentral.h"
 #include "mgc.h"
+#include "mprof.h"
 #include "panic_throw.h"
 #include "print.h"
 #include "stack.h"
@@ -42,6 +43,7 @@ mcache* allocmcache() {
     c = new (mheap_.cachealloc.alloc()) mcache();
     c->flushGen.Store(mheap_.sweepgen.Load());
     unlock(&mheap_.lock);
+    c->nextSample = nextSample();
   });
   for (mspan*& s : c->alloc) s = &emptymspan;
   return c;

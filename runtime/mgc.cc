@@ -19,6 +19,7 @@
 #include "mbarrier.h"
 #include "mgcmark.h"
 #include "os_linux.h"
+#include "mprof.h"
 #include "panic.h"
 #include "point.h"
 #include "print.h"
@@ -155,6 +156,13 @@ void GC() {
   while (work.cycles.Load() == n + 1 && sweepone() != ~uintptr(0)) Gosched();
   // Others may still be sweeping the last spans.
   while (work.cycles.Load() == n + 1 && !isSweepDone()) Gosched();
+
+  // All that died in this cycle is known now: it may go into the published heap profile, unless the
+  // next mark phase has ended too.
+  m* mp = acquirem();
+  std::uint32_t cycle = work.cycles.Load();
+  if (cycle == n + 1 || (gcphase == _GCmark && cycle == n + 2)) mProf_PostSweep();
+  releasem(mp);
 }
 
 void gcWaitOnMark(std::uint32_t n) {
@@ -401,6 +409,9 @@ bool gcSweep(std::uint8_t mode) {
     prepareFreeWorkbufs();
     while (freeSomeWbufs(false)) {
     }
+    // What was freed has been counted already.
+    mProf_NextCycle();
+    mProf_Flush();
     return true;
   }
   readySweeper();
@@ -459,6 +470,9 @@ void gcMarkTermination() {
   injectglist(&waiters);
   unlock(&work.sweepWaiters.lock);
 
+  // What is allocated and freed from here on belongs to the next cycle of the heap profile.
+  mProf_NextCycle();
+
   // Spans in mcaches are not found by index before they have been returned: as long as that has not
   // been done, the phase must not count as done.
   sweepLocker sl = sweepLockerBegin();
@@ -467,6 +481,7 @@ void gcMarkTermination() {
 
   systemstack([] { startTheWorldWithSema(); });
   // These take their time, and the world need not wait for them.
+  mProf_Flush();
   systemstack([] {
     prepareFreeWorkbufs();
     freeStackSpans();

@@ -293,6 +293,7 @@ std::int64_t scanstack(g* gp, gcWork* gcw) {
     markConservative(reinterpret_cast<uintptr>(sg->c), gcw);
   }
   markConservative(reinterpret_cast<uintptr>(gp->closure), gcw);
+  markConservative(reinterpret_cast<uintptr>(static_cast<void*>(gp->labels)), gcw);
   return static_cast<std::int64_t>(size);
 }
 

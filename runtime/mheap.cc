@@ -144,6 +144,7 @@ void mheap::init() {
   spanalloc.init(sizeof(mspan), recordspan, this);
   cachealloc.init(sizeof(mcache), nullptr, nullptr);
   specialfinalizeralloc.init(sizeof(specialfinalizer), nullptr, nullptr);
+  specialprofilealloc.init(sizeof(specialprofile), nullptr, nullptr);
   // A sweeper may look at a mspan while it is made again: what it sees must stay as it is.
   spanalloc.zero = false;
   void* mem = sysReserve(nullptr, arenaIndexCount * sys::PtrSize);

@@ -159,7 +159,8 @@ struct mheap {
   fixalloc spanalloc;
   fixalloc cachealloc;
   fixalloc specialfinalizeralloc;
-  mutex speciallock;  // protects specialfinalizeralloc
+  fixalloc specialprofilealloc;
+  mutex speciallock;  // protects the allocators of specials
 
   atomic::Pointer<heapArena>* arenas;  // by address / heapArenaBytes; constant once made
   // The indices of all arenas lie in [arenaIndexLo, arenaIndexHi).

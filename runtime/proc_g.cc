@@ -155,7 +155,14 @@ g* newproc1(const newprocargs& a, g* callergp, uintptr callerpc) {
   newg->gopc = callerpc;
   newg->ancestors = saveAncestors(callergp);
   newg->startpc = a.startpc;
-  if (a.systemg) sched.ngsys.Add(1);
+  if (a.systemg) {
+    sched.ngsys.Add(1);
+  } else if (g* curg = mp->curg; curg != nullptr) {
+    // Only goroutines of users inherit profiling labels.
+    void* labels = curg->labels;
+    gcWriteBarrierInit(labels);
+    newg->labels = labels;
+  }
   newg->trackingSeq = static_cast<std::uint8_t>(fastrand());
   if (newg->trackingSeq % gTrackingPeriod == 0) newg->tracking = true;
   casgstatus(newg, _Gdead, _Grunnable);

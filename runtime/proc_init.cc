@@ -8,10 +8,12 @@
 #include <cpuid.h>
 #include <sys/syscall.h>
 
+#include "cpuprof.h"
 #include "gofunc.h"
 #include "malloc.h"
 #include "mfinal.h"
 #include "mgc.h"
+#include "mprof.h"
 #include "os_linux.h"
 #include "panic.h"
 #include "print.h"
@@ -121,6 +123,8 @@ void schedinit() {
   lockInit(&paniclk, lockRankPanic);
   lockInit(&allglock, lockRankAllg);
   lockInit(&allpLock, lockRankAllp);
+  mprofinit();
+  lockInit(&cpuprof.lock, lockRankCpuprof);
   sched.maxmcount = 10000;
   // There is one M and nothing runs on it yet.
   worldStopped();

@@ -93,6 +93,7 @@ void goexit0(g* gp) {
   gp->deferframe_ = nullptr;
   gp->waitreason = waitReasonZero;
   gp->param = nullptr;
+  gp->labels = nullptr;
   if (ancestorInfo* a = gp->ancestors) {
     gp->ancestors = nullptr;
     freeAncestors(a);

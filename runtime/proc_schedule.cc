@@ -11,6 +11,7 @@
 // Invariants:
 //  - schedule runs on g0 with a P and without locks; it never returns.
 //  - An M that is spinning has no work on its P.
+#include "cpuprof.h"
 #include "mfinal.h"
 #include "mgc.h"
 #include "os_linux.h"
@@ -32,6 +33,8 @@ void execute(g* gp, bool inheritTime) {
   gp->preempt = false;
   gp->stackguard0 = gp->stack.lo + stackGuard;
   if (!inheritTime) mp->p->schedtick++;
+  std::int32_t hz = sched.profilehz;
+  if (GORT_UNLIKELY(mp->profilehz != hz)) setThreadCPUProfiler(hz);
   gogo(gp);
 }
 

@@ -242,6 +242,10 @@ struct g {
   // for it while it waits; reset before a cycle begins.
   atomic::Racy<std::int64_t> gcAssistBytes;
 
+  // Labels of the CPU and goroutine profiles (proflabel.h), in collected memory; markroot follows it.
+  // Owner; the signal handler on the thread that runs g reads it.
+  atomic::Racy<void*> labels;
+
   void* racectx;  // TSan fiber; null in plain builds
   uintptr racestack;  // its shadow-stack position when empty
 };
@@ -325,6 +329,13 @@ struct m {
     atomic::Uint32 used;
     allThreadsFn* fn;  // protected by lock
   } mFixup;
+
+  // CPU profile: the rate at which this thread is profiled, 0 for not, and its timer. Written on this
+  // thread, where the signal handler reads them.
+  atomic::Racy<std::int32_t> profilehz;
+  std::int32_t profileTimer;
+  atomic::Bool profileTimerValid;
+  uintptr createstack[32];  // where the thread was made; constant after mcommoninit, ends with a 0
 
   // Locks held, innermost last; checked builds only; this thread.
   int locksHeldLen;
@@ -537,6 +548,9 @@ struct schedt {
 
   mutex sysmonlock;  // hold it to keep sysmon out
 
+  // Rate of the CPU profile. Written under lock; execute looks without it and takes any recent value.
+  atomic::Racy<std::int32_t> profilehz;
+
   atomic::Int64 totalMutexWaitTime;  // ns
 };
 
@@ -549,12 +563,16 @@ struct sudog {
   sudog* prev;
   void* elem;  // data element, may point into g's stack
 
+  // In cputicks. acquiretime: when g began to wait for a mutex, 0 if not to be profiled. releasetime:
+  // 0, or -1 for the waker to put the time of the wake-up there.
   std::int64_t acquiretime;
   std::int64_t releasetime;
   std::uint32_t ticket;
 
   bool isSelect;  // g is in a select: selectDone decides who wins
   bool success;  // a value was transferred, rather than the channel closed
+  // semaRoot: number of sudogs in the list behind this head, for the mutex profile; sticks at the top.
+  std::uint16_t waiters;
 
   sudog* parent;  // semaRoot's tree
   sudog* waitlink;  // g.waiting list or semaRoot
