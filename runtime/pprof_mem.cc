@@ -10,6 +10,7 @@
 #include "goruntime.h"
 #include "pprof_internal.h"
 #include "runtime.h"
+#include "syscall.h"
 
 namespace gort::runtime::pprof {
 

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 
 #include "goruntime.h"
+#include "syscall.h"
 
 namespace gort::runtime {
 
