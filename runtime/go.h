@@ -14,6 +14,7 @@
 #include "godefer.h"
 #include "gofunc.h"
 #include "goslice.h"
+#include "gotrace.h"
 #include "print.h"
 #include "sync.h"
 #include "sync_atomic.h"

@@ -20,6 +20,7 @@
 #include "signal_unix.h"
 #include "stack.h"
 #include "symname.h"
+#include "trace.h"
 #include "tsan.h"
 
 // asm_amd64.S knows these.
@@ -118,6 +119,7 @@ void schedinit() {
   // There is one M and nothing runs on it yet.
   worldStopped();
   cpuinit();
+  traceinit();
   stackinit();
   mallocinit();
   mcommoninit(&m0, -1);

@@ -14,6 +14,7 @@
 #include "runtime1.h"
 #include "stack.h"
 #include "timer.h"
+#include "trace.h"
 
 namespace gort::runtime {
 
@@ -63,6 +64,10 @@ std::uint32_t retake(std::int64_t now) {
     // the last one by checkdead.
     incidlelocked(-1);
     if (pp->status.CompareAndSwap(s, _Pidle)) {
+      if (traceEnabled()) {
+        traceGoSysBlock(pp);
+        traceProcStop(pp);
+      }
       n++;
       pp->syscalltick++;
       handoffp(pp);
