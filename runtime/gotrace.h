@@ -102,8 +102,9 @@ inline Region StartRegion(Context ctx, std::string_view regionType) {
 // Calls fn in a region, which ends with it, also by a panic.
 template <class F>
 void WithRegion(Context ctx, std::string_view regionType, F&& fn) {
+  // Outside of func: a deferred call runs when func's body has returned.
+  Region region(ctx, regionType);
   func([&](auto& defer) {
-    Region region(ctx, regionType);
     defer([&] { region.End(); });
     fn();
   });

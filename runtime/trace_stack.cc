@@ -135,7 +135,7 @@ bool isLibrary(const symname& name) {
 
 bool isPlumbing(const symname& name) {
   for (const char* s : {"runtime.goexit", "runtime.gopark", "runtime.goparkunlock",
-                        "runtime.morestack", "runtime.mcall", "runtime.systemstack"})
+                        "runtime.goready", "runtime.morestack", "runtime.systemstack[...]"})
     if (name.is(s)) return true;
   return false;
 }
