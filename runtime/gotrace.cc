@@ -113,8 +113,8 @@ GORT_NOSPLIT void Logf(Context ctx, const char* category, const char* format, ..
     char text[4096];
     int n = std::vsnprintf(text, sizeof text, format, args);
     if (n < 0) n = 0;
-    auto len = static_cast<std::size_t>(n) < sizeof text ? static_cast<std::size_t>(n)
-                                                         : sizeof text - 1;
+    auto len =
+        static_cast<std::size_t>(n) < sizeof text ? static_cast<std::size_t>(n) : sizeof text - 1;
     trace_userLog(ctx.id_, category, {text, len});
   });
   va_end(args);

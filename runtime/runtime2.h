@@ -281,7 +281,8 @@ struct m {
   void* waitlock;
   traceBlockReason waitTraceBlockReason;
   int waitTraceSkip;
-  bool startingtrace;  // in StartTrace, which writes events before the tracer is enabled; this thread
+  bool
+      startingtrace;  // in StartTrace, which writes events before the tracer is enabled; this thread
 
   std::uint32_t syscalltick;
   struct m* freelink;  // on sched.freem

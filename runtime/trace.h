@@ -29,7 +29,8 @@ enum traceEv : std::uint8_t {
   traceEvNone = 0,
   traceEvBatch = 1,  // start of a batch [pid, time]
   traceEvFrequency = 2,  // of the timer [ticks per second]
-  traceEvStack = 3,  // [stack id, number of frames, {pc, function string id, file string id, line}...]
+  traceEvStack =
+      3,  // [stack id, number of frames, {pc, function string id, file string id, line}...]
   traceEvGomaxprocs = 4,  // [time, GOMAXPROCS, stack id]
   traceEvProcStart = 5,  // [time, thread id]
   traceEvProcStop = 6,  // [time]
@@ -100,7 +101,8 @@ struct traceState {
   // Protected by lock:
   traceBuf* reading;  // the buffer that the reader has now
   traceBuf* empty;  // stack of empty buffers
-  atomic::Pointer<traceBuf> fullHead;  // queue of full ones; traceReaderAvailable looks without lock
+  atomic::Pointer<traceBuf>
+      fullHead;  // queue of full ones; traceReaderAvailable looks without lock
   traceBuf* fullTail;
   bool readerActive;  // somebody is in ReadTrace
   bool headerWritten, footerWritten;
@@ -138,7 +140,9 @@ traceChunk ReadTrace();
 // is _Gwaiting and that nobody else will make runnable. Both only after a look at traceActive.
 g* traceReader();
 g* traceReaderAvailable();
-GORT_INLINE bool traceActive() { return GORT_UNLIKELY(trace_.enabled || trace_.shutdown.LoadAcq()); }
+GORT_INLINE bool traceActive() {
+  return GORT_UNLIKELY(trace_.enabled || trace_.shutdown.LoadAcq());
+}
 
 // ---- trace_event.cc: the hooks ----
 

@@ -100,8 +100,7 @@ void traceGCSweepReclaimed(uintptr bytes) {
 void traceGCSweepDone() {
   p* pp = getg()->m->p;
   if (!pp->traceSweep) throw_("missing traceGCSweepStart");
-  if (pp->traceSwept != 0)
-    traceEvent(traceEvGCSweepDone, -1, pp->traceSwept, pp->traceReclaimed);
+  if (pp->traceSwept != 0) traceEvent(traceEvGCSweepDone, -1, pp->traceSwept, pp->traceReclaimed);
   pp->traceSweep = false;
 }
 

@@ -102,8 +102,8 @@ struct traceFrame {
   uintptr pc;
   std::uint64_t funcID, fileID, line;
   bool runtimes;  // of package runtime
-  bool shown;     // to users
-  bool library;   // of another package of the library
+  bool shown;  // to users
+  bool library;  // of another package of the library
   bool plumbing;  // gopark and the like: shown in no stack
 };
 

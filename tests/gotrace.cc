@@ -39,7 +39,9 @@ std::string tempFile(const std::string& name) {
 
 std::string runGo(const std::string& args, const std::string& out) {
   if (access("/usr/bin/go", X_OK) != 0)
-    FAIL("/usr/bin/go is missing (Debian's package golang-go): its tools open what the tracer writes");
+    FAIL(
+        "/usr/bin/go is missing (Debian's package golang-go): its tools open what the tracer "
+        "writes");
   std::string home = tempFile("gohome");
   std::string errors = tempFile("goerrors");
   std::string command = "HOME=" + home + " PPROF_TMPDIR=" + home +

@@ -133,8 +133,8 @@ TEST_CASE("goroutines block for the reasons that the program has") {
                   auto never = make_chan<int>();
                   select(recv_case(c3, v), recv_case(never, v));
                 })));
-        println("mutex", idOf(startBlocked(runtime::waitReasonSyncMutexLock,
-                                           [mu] { mutexWaiter(mu); })));
+        println("mutex",
+                idOf(startBlocked(runtime::waitReasonSyncMutexLock, [mu] { mutexWaiter(mu); })));
         println("wg", idOf(startBlocked(runtime::waitReasonSemacquire, [wg] { wg->Wait(); })));
         println("cond", idOf(startBlocked(runtime::waitReasonSyncCondWait, [cond, condMu] {
                   condMu->Lock();
@@ -195,8 +195,8 @@ TEST_CASE("system calls") {
         pipefds early = makepipe(), late = makepipe();
         runtime::g* inCall = startInSyscall([=] { readByte(early.r); });
         println("early", idOf(inCall));
-        println("waiting", idOf(startBlocked(runtime::waitReasonSleep,
-                                             [] { time::Sleep(time::Hour); })));
+        println("waiting",
+                idOf(startBlocked(runtime::waitReasonSleep, [] { time::Sleep(time::Hour); })));
         int before = runtime::NumGoroutine();
         int fd = startTo(path);
         println("late", idOf(startInSyscall([=] { pipeReader(late.r); })));
