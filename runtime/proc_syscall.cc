@@ -93,7 +93,8 @@ void entersyscallblock1(void* arg) {
 // While the tracer is on: who takes a P from a system call writes its events and then raises
 // syscalltick. The return is told after them. Called without oldp, which mp has lost.
 void waitsysblocktraced(m* mp, p* oldp) {
-  while (oldp->syscalltick == mp->syscalltick) osyield();
+  // In a dying process nobody takes Ps any more.
+  while (oldp->syscalltick == mp->syscalltick && sched.stopwait != freezeStopWait) osyield();
 }
 
 bool exitsyscallfast_pidle() {
