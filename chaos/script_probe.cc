@@ -32,13 +32,13 @@ void after() {
   POINT(timer_fired_unlocked);
 }
 
-// The first goroutine comes to its point long before the second, and still goes on after it.
-void happensafter() {
+// A goroutine comes to its point long before another comes to its own, and goes on after it.
+void held(const char* how) {
   auto done = make_chan<bool>();
-  go([done] {
+  go([=] {
     stage = 1;
     POINT(timer_fired_unlocked);
-    println(stage == 3 ? "held until the other had come" : "NOT held");
+    println(stage == 3 ? how : "NOT held");
     done.send(true);
   });
   await(1);
@@ -48,21 +48,12 @@ void happensafter() {
   done.recv();
 }
 
+void happensafter() { held("held until the other had come"); }
+
 // The other has been at its point before, which does not count.
 void await_() {
-  auto done = make_chan<bool>();
   POINT(retake_before_cas);
-  go([done] {
-    stage = 1;
-    POINT(timer_fired_unlocked);
-    println(stage == 3 ? "held until the other came again" : "NOT held");
-    done.send(true);
-  });
-  await(1);
-  for (int i = 0; i < 1000; i++) runtime::Gosched();
-  stage = 3;
-  POINT(retake_before_cas);
-  done.recv();
+  held("held until the other came again");
 }
 
 GORT_NOINLINE runtime::uintptr stackNow() { return runtime::getg()->stack.lo; }

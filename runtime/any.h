@@ -134,9 +134,8 @@ class [[clang::trivial_abi]] any {
     runtime::gcWriteBarrierInit(data_);
   }
   GORT_INLINE any& operator=(const any& o) {  // NOLINT(bugprone-unhandled-self-assignment)
-    runtime::gcWriteBarrier(&data_, o.data_);
+    runtime::storePointer(&data_, o.data_);
     type_ = o.type_;
-    data_ = o.data_;
     return *this;
   }
   ~any() = default;

@@ -11,9 +11,10 @@
 //    some value that was stored; nothing is promised about other fields. A pointer is stored with
 //    release and loaded with acquire, so that what it points to is initialised for who follows it.
 //  - Relaxed<T> is the same without that, for slots whose order comes from another field.
+//  - All of it is inlined, by the compiler's own operations: a signal handler, which TSan must not
+//    see, uses these types too.
 #pragma once
 
-#include <atomic>
 #include <type_traits>
 
 #include "sys.h"
@@ -28,33 +29,42 @@ class Value {
   Value(const Value&) = delete;
   Value& operator=(const Value&) = delete;
 
-  GORT_INLINE T Load() const { return v_.load(std::memory_order_seq_cst); }
-  GORT_INLINE T LoadAcq() const { return v_.load(std::memory_order_acquire); }
-  GORT_INLINE T LoadRelaxed() const { return v_.load(std::memory_order_relaxed); }
-  GORT_INLINE void Store(T v) { v_.store(v, std::memory_order_seq_cst); }
-  GORT_INLINE void StoreRel(T v) { v_.store(v, std::memory_order_release); }
-  GORT_INLINE void StoreRelaxed(T v) { v_.store(v, std::memory_order_relaxed); }
-  GORT_INLINE T Swap(T v) { return v_.exchange(v, std::memory_order_seq_cst); }
+  GORT_INLINE T Load() const { return load<__ATOMIC_SEQ_CST>(); }
+  GORT_INLINE T LoadAcq() const { return load<__ATOMIC_ACQUIRE>(); }
+  GORT_INLINE T LoadRelaxed() const { return load<__ATOMIC_RELAXED>(); }
+  GORT_INLINE void Store(T v) { __atomic_store(&v_, &v, __ATOMIC_SEQ_CST); }
+  GORT_INLINE void StoreRel(T v) { __atomic_store(&v_, &v, __ATOMIC_RELEASE); }
+  GORT_INLINE void StoreRelaxed(T v) { __atomic_store(&v_, &v, __ATOMIC_RELAXED); }
+  GORT_INLINE T Swap(T v) {
+    T old;
+    __atomic_exchange(&v_, &v, &old, __ATOMIC_SEQ_CST);
+    return old;
+  }
   GORT_INLINE bool CompareAndSwap(T old, T nw) {
-    return v_.compare_exchange_strong(old, nw, std::memory_order_seq_cst);
+    return __atomic_compare_exchange(&v_, &old, &nw, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
   }
   // Release on success; a failed attempt reads nothing that the caller may rely on.
   GORT_INLINE bool CasRel(T old, T nw) {
-    return v_.compare_exchange_strong(old, nw, std::memory_order_release,
-                                      std::memory_order_relaxed);
+    return __atomic_compare_exchange(&v_, &old, &nw, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
   }
   // Returns the new value, as Go's Add does.
-  GORT_INLINE T Add(T d) { return v_.fetch_add(d, std::memory_order_seq_cst) + d; }
-  GORT_INLINE T AddRelaxed(T d) { return v_.fetch_add(d, std::memory_order_relaxed) + d; }
-  GORT_INLINE T And(T m) { return v_.fetch_and(m, std::memory_order_seq_cst) & m; }
-  GORT_INLINE T Or(T m) { return v_.fetch_or(m, std::memory_order_seq_cst) | m; }
+  GORT_INLINE T Add(T d) { return __atomic_add_fetch(&v_, d, __ATOMIC_SEQ_CST); }
+  GORT_INLINE T AddRelaxed(T d) { return __atomic_add_fetch(&v_, d, __ATOMIC_RELAXED); }
+  GORT_INLINE T And(T m) { return __atomic_and_fetch(&v_, m, __ATOMIC_SEQ_CST); }
+  GORT_INLINE T Or(T m) { return __atomic_or_fetch(&v_, m, __ATOMIC_SEQ_CST); }
 
   // The address that the kernel's futex calls and the assembly use.
-  GORT_INLINE T* addr() { return reinterpret_cast<T*>(&v_); }
+  GORT_INLINE T* addr() { return &v_; }
 
  private:
-  std::atomic<T> v_;
-  static_assert(sizeof(std::atomic<T>) == sizeof(T));
+  template <int Order>
+  GORT_INLINE T load() const {
+    T v;
+    __atomic_load(&v_, &v, Order);
+    return v;
+  }
+  T v_;
+  static_assert(__atomic_always_lock_free(sizeof(T), nullptr));
 };
 
 using Int32 = Value<std::int32_t>;
@@ -66,7 +76,7 @@ using Bool = Value<bool>;
 template <class T>
 using Pointer = Value<T*>;
 
-template <class T, std::memory_order LoadOrder, std::memory_order StoreOrder>
+template <class T, int LoadOrder, int StoreOrder>
 class PlainLike {
  public:
   constexpr PlainLike() : v_{} {}
@@ -77,10 +87,12 @@ class PlainLike {
     return *this;
   }
   GORT_INLINE operator T() const {  // NOLINT(google-explicit-constructor)
-    return v_.load(LoadOrder);
+    T v;
+    __atomic_load(&v_, &v, LoadOrder);
+    return v;
   }
   GORT_INLINE PlainLike& operator=(T v) {
-    v_.store(v, StoreOrder);
+    __atomic_store(&v_, &v, StoreOrder);
     return *this;
   }
   GORT_INLINE T operator->() const { return static_cast<T>(*this); }
@@ -99,14 +111,14 @@ class PlainLike {
   }
 
  private:
-  std::atomic<T> v_;
+  T v_;
+  static_assert(__atomic_always_lock_free(sizeof(T), nullptr));
 };
 
 template <class T>
-using Relaxed = PlainLike<T, std::memory_order_relaxed, std::memory_order_relaxed>;
+using Relaxed = PlainLike<T, __ATOMIC_RELAXED, __ATOMIC_RELAXED>;
 template <class T>
-using Racy =
-    PlainLike<T, std::is_pointer_v<T> ? std::memory_order_acquire : std::memory_order_relaxed,
-              std::is_pointer_v<T> ? std::memory_order_release : std::memory_order_relaxed>;
+using Racy = PlainLike<T, std::is_pointer_v<T> ? __ATOMIC_ACQUIRE : __ATOMIC_RELAXED,
+                       std::is_pointer_v<T> ? __ATOMIC_RELEASE : __ATOMIC_RELAXED>;
 
 }  // namespace gort::runtime::atomic

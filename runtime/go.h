@@ -16,6 +16,8 @@
 #include "goslice.h"
 #include "gotrace.h"
 #include "print.h"
+#include "signal.h"
 #include "sync.h"
 #include "sync_atomic.h"
+#include "syscall.h"
 #include "time.h"

@@ -21,8 +21,9 @@
 //   object or nothing. Deferred calls run when body returns, last one first, and when it panics.
 // - The value of func is body's. After a recovered panic it is a value-initialised one; for Go's
 //   named results, capture a variable by reference and assign it in the deferred call.
-// - defer(f) calls f(); defer(f, a, b) copies f, a and b now and calls f(a, b) then. Lambdas may
-//   capture variables of the enclosing function by reference: that is safe though stacks move.
+// - defer(f) calls f(); defer(f, a, b) copies f, a and b now and calls f(a, b) then;
+//   defer(&T::f, &x, a) calls x.f(a). Lambdas may capture variables of the enclosing function by
+//   reference: that is safe though stacks move.
 // - panic(x) takes any copyable value. recover() returns it as an any (any.h): test it, compare it,
 //   as<T>() it.
 // - No C++ destructor runs in the frames that a panic or Goexit leaves: what must be undone, defer.
@@ -49,7 +50,18 @@ struct deferredcall {
   std::tuple<A...> args;
   template <std::size_t... I>
   GORT_INLINE void call(std::index_sequence<I...>) {
-    [[clang::always_inline]] (void) f(std::get<I>(args)...);
+    if constexpr (std::is_member_function_pointer_v<F>)
+      callmember(std::get<I>(args)...);
+    else [[clang::always_inline]]
+      (void)f(std::get<I>(args)...);
+  }
+  // obj is an object or leads to one. (Not std::invoke, which has frames of its own.)
+  template <class O, class... B>
+  GORT_INLINE void callmember(O& obj, B&... b) {
+    if constexpr (requires { (obj.*f)(b...); })
+      (void)(obj.*f)(b...);
+    else
+      (void)((*obj).*f)(b...);
   }
   GORT_INLINE void operator()() { call(std::index_sequence_for<A...>()); }
 };
@@ -83,7 +95,7 @@ void deferframe::operator()(F&& f, A&&... args) {
       ::new (d->arg) C(std::forward<F>(f));
     if constexpr (!std::is_trivially_destructible_v<C>) d->destroy = destroydeferred<C>;
     // A function that is called through a pointer has a frame of its own, one further in.
-    d->wrapped = hasArgs && std::is_pointer_v<D>;
+    d->wrapped = hasArgs && (std::is_pointer_v<D> || std::is_member_pointer_v<D>);
     d->fn = rundeferred<C>;
   }
 }

@@ -62,19 +62,3 @@ void ReadGCStats(GCStats* stats) {
 
 }  // namespace debug
 }  // namespace gort::runtime
-
-namespace gort::syscall {
-
-GORT_NOSPLIT long Syscall(long nr, long a1, long a2, long a3, long a4, long a5, long a6) {
-  runtime::entersyscall();
-  long r = runtime::rawsyscall(nr, a1, a2, a3, a4, a5, a6);
-  runtime::exitsyscall();
-  return r;
-}
-
-long RawSyscall(long nr, long a1, long a2, long a3) { return runtime::rawsyscall(nr, a1, a2, a3); }
-
-int Getpid() { return static_cast<int>(runtime::rawsyscall(SYS_getpid)); }
-int Kill(int pid, int sig) { return static_cast<int>(runtime::rawsyscall(SYS_kill, pid, sig)); }
-
-}  // namespace gort::syscall

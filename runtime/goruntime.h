@@ -1,4 +1,4 @@
-// Package runtime, runtime/debug and syscall for programs. Ports the exported functions of debug.go,
+// Package runtime and runtime/debug for programs. Ports the exported functions of debug.go,
 // proc.go, extern.go and mgc.go, and runtime/debug/garbage.go. SetFinalizer is in mfinal.h, MemStats
 // and ReadMemStats in mstats.h.
 #pragma once
@@ -44,6 +44,20 @@ void cgocall(F&& f) {
             const_cast<void*>(static_cast<const void*>(&f)));
 }
 
+// Threads that the runtime did not make may call cgocallback from now on. It cannot be known then that
+// nobody will wake the goroutines that wait: no more deadlock is reported. Call it before the first
+// goroutine waits for such a thread.
+void ExpectCallbacks();
+// Runs fn(arg), or f(), as goroutine code on the calling thread, and returns when it has: from any
+// thread. On a goroutine's thread it is a plain call. A Goexit in there is fatal, a panic that nobody
+// recovers too.
+void cgocallback(void (*fn)(void*), void* arg);
+template <class F>
+void cgocallback(F&& f) {
+  cgocallback([](void* p) { [[clang::noinline]] (*static_cast<std::remove_reference_t<F>*>(p))(); },
+              const_cast<void*>(static_cast<const void*>(&f)));
+}
+
 namespace debug {
 // Limit of one goroutine's stack, in bytes; returns the former one. Beyond it: «stack overflow».
 std::int64_t SetMaxStack(std::int64_t bytes);
@@ -67,16 +81,3 @@ void ReadGCStats(GCStats* stats);
 }  // namespace debug
 
 }  // namespace gort::runtime
-
-namespace gort::syscall {
-
-// The raw system call nr as a blocking call: the P goes to other goroutines if it lasts. Returns the
-// result, or -errno.
-long Syscall(long nr, long a1 = 0, long a2 = 0, long a3 = 0, long a4 = 0, long a5 = 0, long a6 = 0);
-// The same for calls that cannot block; keeps the P.
-long RawSyscall(long nr, long a1 = 0, long a2 = 0, long a3 = 0);
-int Getpid();
-// 0, or -errno.
-int Kill(int pid, int sig);
-
-}  // namespace gort::syscall

@@ -2,14 +2,10 @@
 #include "goslice.h"
 
 #include "malloc.h"
+#include "moduledata.h"
 #include "panic_throw.h"
 #include "stubs.h"
 #include "tsan.h"
-
-// The linker's: the program image from its start to the end of the code. lld puts constant data and
-// code there, and everything writable behind.
-extern "C" const char __executable_start[];
-extern "C" const char etext[];
 
 namespace gort::runtime {
 
@@ -40,8 +36,6 @@ void* newobject(const _type* typ) {
   return mallocgc(typ->size, typ);
 }
 
-void* newarray(const _type* typ, std::int64_t n) { return makeslice(typ, n, n); }
-
 void* makeslice(const _type* et, std::int64_t len, std::int64_t cap) {
   if (GORT_UNLIKELY(len < 0 || len > cap || outOfRange(et->size, cap))) {
     // The length is named if it is wrong by itself: make([]T, n) sets cap only by implication.
@@ -70,7 +64,7 @@ std::int64_t nextslicecap(std::int64_t newlen, std::int64_t oldcap, uintptr elem
 
 const char* rawstring(const char* p, std::int64_t n) {
   if (n == 0) return nullptr;
-  if (p >= __executable_start && p < etext) return p;
+  if (firstmoduledata().isConstant(reinterpret_cast<uintptr>(p))) return p;
   char* q = newstring(n);
   raceReadRange(p, static_cast<uintptr>(n));
   memmove(q, p, static_cast<uintptr>(n));

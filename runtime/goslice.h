@@ -29,11 +29,9 @@
 
 namespace gort::runtime {
 
-// Zeroed memory for one object, for n objects, for a slice's array. newarray and makeslice panic
-// with «makeslice: len out of range» or «makeslice: cap out of range». A descriptor that claims
+// Zeroed memory for one object, and for a slice's array. makeslice panics with «makeslice: len out of range» or «makeslice: cap out of range». A descriptor that claims
 // pointers and has no map is a fatal error: «runtime: make of type T, which has no pointer map».
 void* newobject(const _type* typ);
-void* newarray(const _type* typ, std::int64_t n);
 void* makeslice(const _type* et, std::int64_t len, std::int64_t cap);
 
 // Throws if typ claims pointers and does not say where.
@@ -87,8 +85,8 @@ class [[clang::trivial_abi]] ptr {
     return *this = o.p_;
   }
   GORT_INLINE ptr& operator=(T* p) {
-    runtime::gcWriteBarrier(&p_, p);
-    p_ = p;
+    runtime::storePointer(reinterpret_cast<void**>(const_cast<std::remove_const_t<T>**>(&p_)),
+                          const_cast<void*>(static_cast<const void*>(p)));
     return *this;
   }
   template <class U>
@@ -296,31 +294,38 @@ class string {
 inline std::int64_t len(const string& s) { return s.len(); }
 
 namespace detail {
+// new(T), with a value.
+template <class T, class... A>
+T* newvalue(A&&... a) {
+  static_assert(alignof(T) <= runtime::sys::StackAlign, "the type needs alignment > 16");
+  void* p = runtime::newobject(runtime::typeOf<T>());
+  T* t;
+  if constexpr (requires { ::new (p) T(std::forward<A>(a)...); })
+    t = ::new (p) T(std::forward<A>(a)...);
+  else
+    t = ::new (p) T{std::forward<A>(a)...};
+  runtime::publish(t);
+  return t;
+}
+
 // What make<X> makes; chan has its own in gochan.h.
 template <class T>
 struct maker {
   template <class... A>
   static T* make(A&&... a) {
-    static_assert(alignof(T) <= runtime::sys::StackAlign, "the type needs alignment > 16");
-    void* p = runtime::newobject(runtime::typeOf<T>());
-    T* t;
-    if constexpr (requires { ::new (p) T(std::forward<A>(a)...); })
-      t = ::new (p) T(std::forward<A>(a)...);
-    else
-      t = ::new (p) T{std::forward<A>(a)...};
-    runtime::publish(t);
-    return t;
+    return newvalue<T>(std::forward<A>(a)...);
   }
 };
 template <class T>
 struct maker<slice<T>> {
+  static slice<T>* make() { return newvalue<slice<T>>(); }
   static slice<T> make(std::int64_t n) { return make_slice<T>(n); }
   static slice<T> make(std::int64_t n, std::int64_t cap) { return make_slice<T>(n, cap); }
 };
 }  // namespace detail
 
 // new(T) and &T{...}: a T in collected memory, by T*. make<slice<T>>(n, cap) and make<chan<T>>(n)
-// are Go's make.
+// are Go's make; make<slice<T>>() is new([]T), which is nil.
 template <class T, class... A>
 [[nodiscard]] auto make(A&&... a) {
   return detail::maker<T>::make(std::forward<A>(a)...);

@@ -45,7 +45,7 @@ GORT_INLINE void setowner(mutex*, m*, uintptr) {}
 
 #endif
 
-GORT_NOINLINE void lock2slow(mutex* l, std::uint32_t v) {
+GORT_INLINE void lock2wait(mutex* l, std::uint32_t v) {
   // wait is what this thread leaves in key when it gets the lock: once it has slept, others may be
   // asleep too, and the next unlock has to look.
   std::uint32_t wait = v;
@@ -68,9 +68,10 @@ GORT_NOINLINE void lock2slow(mutex* l, std::uint32_t v) {
   }
 }
 
-}  // namespace
+GORT_NOINLINE void lock2slow(mutex* l, std::uint32_t v) { lock2wait(l, v); }
+GORT_SIGNALSAFE GORT_NOINLINE void locksignalslow(mutex* l, std::uint32_t v) { lock2wait(l, v); }
 
-void lock2(mutex* l) {
+GORT_INLINE void lock2with(mutex* l, void (*slow)(mutex*, std::uint32_t), uintptr pc) {
   g* gp = getg();
   m* mp = nullptr;
   if (gp != nullptr) {
@@ -79,11 +80,11 @@ void lock2(mutex* l) {
     mp->locks++;
   }
   std::uint32_t v = l->key.Swap(mutex_locked);
-  if (GORT_UNLIKELY(v != mutex_unlocked)) lock2slow(l, v);
-  setowner(l, mp, getcallerpc());
+  if (GORT_UNLIKELY(v != mutex_unlocked)) slow(l, v);
+  setowner(l, mp, pc);
 }
 
-void unlock2(mutex* l) {
+GORT_INLINE void unlock2here(mutex* l) {
   setowner(l, nullptr, 0);
   std::uint32_t v = l->key.Swap(mutex_unlocked);
   if (v == mutex_unlocked) throw_("unlock of unlocked lock");
@@ -98,9 +99,18 @@ void unlock2(mutex* l) {
   if (n == 0 && gp->preempt) gp->stackguard0 = stackPreempt, setstackguard(stackPreempt);
 }
 
+}  // namespace
+
+void lock2(mutex* l) { lock2with(l, lock2slow, getcallerpc()); }
+void unlock2(mutex* l) { unlock2here(l); }
+
+GORT_SIGNALSAFE void locksignal(mutex* l) { lock2with(l, locksignalslow, getcallerpc()); }
+GORT_SIGNALSAFE void unlocksignal(mutex* l) { unlock2here(l); }
+
 void noteclear(note* n) { n->key.Store(0); }
 
-void notewakeup(note* n) {
+namespace {
+GORT_INLINE void wakeup(note* n) {
   std::uint32_t old = n->key.Swap(1);
   if (old != 0) {
     print("notewakeup - double wakeup (", old, ")\n");
@@ -108,6 +118,13 @@ void notewakeup(note* n) {
   }
   futexwakeup(&n->key, 1);
 }
+}  // namespace
+
+void notewakeup(note* n) { wakeup(n); }
+void notewakeupagain(note* n) {
+  if (n->key.Swap(1) == 0) futexwakeup(&n->key, 1);
+}
+GORT_SIGNALSAFE void notewakeupsignal(note* n) { wakeup(n); }
 
 void notesleep(note* n) {
   g* gp = getg();

@@ -41,6 +41,10 @@ struct note {
 
 void lock2(mutex* l);
 void unlock2(mutex* l);
+// The same for a lock without rank that a signal handler takes too. Its other holders block signals;
+// TSan does not see it, so that the data which it protects must be out of TSan's sight as well.
+void locksignal(mutex* l);
+void unlocksignal(mutex* l);
 
 GORT_INLINE void lock(mutex* l) {
   if constexpr (staticLockRanking)
@@ -56,8 +60,13 @@ GORT_INLINE void unlock(mutex* l) {
 }
 
 void noteclear(note* n);
+// Wakes the sleeper, if nobody has yet: for a note whose sleeper looks for itself what it is for.
+void notewakeupagain(note* n);
 // Wakes the sleeper. Throws «notewakeup - double wakeup» when the note is already set.
 void notewakeup(note* n);
+// The same from a signal handler: TSan does not see that it orders the two threads, so the note may
+// publish nothing but itself.
+void notewakeupsignal(note* n);
 // Runs on g0 only: it blocks the M with its P, if any.
 void notesleep(note* n);
 // Waits at most ns nanoseconds (forever when negative) on g0; reports whether the note was set.

@@ -33,7 +33,7 @@ struct {
 alignas(16) uintptr zerobase;
 
 // What others do with an object must not become visible before the object itself is.
-GORT_INLINE void publicationBarrier() { std::atomic_thread_fence(std::memory_order_release); }
+GORT_INLINE void publicationBarrier() { __atomic_thread_fence(__ATOMIC_RELEASE); }
 
 // A new object of s if its index is in allocCache, else 0 (also when the cache has to be refilled).
 GORT_INLINE uintptr nextFreeFast(mspan* s) {

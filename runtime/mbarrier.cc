@@ -14,6 +14,11 @@
 
 namespace gort::runtime {
 
+GORT_NOSPLIT void storePointerSlow(void** slot, void* val) {
+  gcWriteBarrier(slot, val);
+  *slot = val;
+}
+
 namespace {
 
 // [dst, dst+size) becomes a copy of [src, src+size), or zero when src is null. With pointers both ends
@@ -50,8 +55,6 @@ void typedmemclr(const _type* typ, void* p) { move(typ, p, nullptr, typ->size); 
 void typedslicemove(const _type* typ, void* dst, const void* src, std::int64_t n) {
   move(typ, dst, src, static_cast<uintptr>(n) * typ->size);
 }
-
-void memclrHasPointers(void* p, uintptr n) { movePointers(p, nullptr, n); }
 
 GORT_NOINLINE void publishSlow(const _type* typ, const void* p) {
   const auto* w = static_cast<void* const*>(p);

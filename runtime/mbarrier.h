@@ -10,8 +10,10 @@
 //
 // Invariants:
 //  - writeBarrier.enabled changes only while the world is stopped, so it does not change between the
-//    test and the store: there is no safe point in between (the slow path is nosplit until it has
-//    put both pointers in the buffer).
+//    test and the store: there is no safe point in between. In the runtime that holds because the slow
+//    path is nosplit until it has put both pointers in the buffer; programs' code, which a signal may
+//    stop between any two instructions, uses storePointer, whose test and store are one place of
+//    the section gort_unsafepoints (preempt.cc).
 //  - Both pointers are in the buffer before the store is made.
 //  - A P's buffer belongs to that P; its pointers are marked by wbBufFlush1 before the P's mark queue
 //    counts as empty.
@@ -38,7 +40,37 @@ void gcWriteBarrier2(const void* p, const void* q);
 GORT_INLINE void gcWriteBarrier(void* slot, const void* val) {
   if (GORT_UNLIKELY(writeBarrier.enabled)) gcWriteBarrier2(*static_cast<void**>(slot), val);
 }
-// Before a pointer is written to new memory: there is no old value to tell about.
+// *slot = val with the barrier, by the runtime.
+void storePointerSlow(void** slot, void* val);
+// *slot = val with the barrier, anywhere: either both have been told to the collector when the store
+// is made, or the barrier has been off from before the store on.
+GORT_INLINE void storePointer(void** slot, void* val) {
+#if GORT_TSAN
+  storePointerSlow(slot, val);
+#else
+  // "?": the table's entry is dropped together with the function, if the linker drops that.
+  asm goto volatile(
+      "1:\tcmpb $0, %[enabled]\n\t"
+      "2:\tjne %l[slow]\n\t"
+      "movq %[val], %[slot]\n"
+      "3:\n\t"
+      ".pushsection gort_unsafepoints, \"a?\", @progbits\n\t"
+      ".balign 4\n\t"
+      ".long 2b - ., 3b - .\n\t"
+      ".popsection"
+      : [slot] "+m"(*slot)
+      : [val] "r"(val), [enabled] "m"(writeBarrier.enabled)
+      : "cc"
+      : slow);
+  return;
+slow:
+  storePointerSlow(slot, val);
+#endif
+}
+
+// Before a pointer is written to new memory: there is no old value to tell about. A signal may come
+// between the test and the write: then the pointer is in a register or on the stack, which is scanned
+// after the barrier has gone on, and the new memory is not black, for it was made before.
 GORT_INLINE void gcWriteBarrierInit(const void* val) {
   if (GORT_UNLIKELY(writeBarrier.enabled)) gcWriteBarrier1(val);
 }
@@ -49,8 +81,6 @@ void typedmemmove(const _type* typ, void* dst, const void* src);
 void typedmemclr(const _type* typ, void* p);
 // The same for n values in a row; source and destination may overlap.
 void typedslicemove(const _type* typ, void* dst, const void* src, std::int64_t n);
-// Clears [p, p+n) in the heap, where there may be pointers.
-void memclrHasPointers(void* p, uintptr n);
 
 // Tells the write barrier of the pointers in the value of typ at p, which has just been constructed
 // in new memory. The barrier must be on.

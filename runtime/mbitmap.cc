@@ -13,13 +13,10 @@
 
 #include "malloc.h"
 #include "mbarrier.h"
+#include "moduledata.h"
 #include "os_linux.h"
 #include "panic_throw.h"
 #include "stubs.h"
-
-// The linker's: the end of the program's code, behind which its writable data begin, and their end.
-extern "C" const char etext[];
-extern "C" const char end[];
 
 namespace gort::runtime {
 
@@ -287,11 +284,6 @@ GORT_INLINE void barrierWord(uintptr dst, uintptr src) {
     gcWriteBarrier2(wordAt(dst), wordAt(src));
 }
 
-// Whether p is in the program's writable data, which is scanned as if every word were a pointer.
-GORT_INLINE bool inData(uintptr p) {
-  return p >= reinterpret_cast<uintptr>(etext) && p < reinterpret_cast<uintptr>(end);
-}
-
 }  // namespace
 
 GORT_NOSPLIT void bulkBarrierPreWrite(uintptr dst, uintptr src, uintptr size) {
@@ -300,23 +292,14 @@ GORT_NOSPLIT void bulkBarrierPreWrite(uintptr dst, uintptr src, uintptr size) {
   if (!writeBarrier.enabled) return;
   mspan* s = spanOfHeap(dst);
   if (s == nullptr) {
-    if (inData(dst))
+    // Data and bss are scanned as if every word were a pointer.
+    if (firstmoduledata().isWritable(dst))
       for (uintptr i = 0; i < size; i += sys::PtrSize) barrierWord(dst + i, src == 0 ? 0 : src + i);
     return;
   }
   if (s->spanclass.noscan()) return;
   heapBits h = heapBitsForAddr(dst, size);
   for (uintptr p = h.next(); p != 0; p = h.next()) barrierWord(p, src == 0 ? 0 : src + (p - dst));
-}
-
-GORT_NOSPLIT void bulkBarrierPreWriteSrcOnly(uintptr dst, uintptr src, uintptr size) {
-  if (((dst | src | size) & (sys::PtrSize - 1)) != 0)
-    throw_("bulkBarrierPreWrite: unaligned arguments");
-  if (!writeBarrier.enabled) return;
-  mspan* s = spanOfHeap(dst);
-  if (s == nullptr || s->spanclass.noscan()) return;
-  heapBits h = heapBitsForAddr(dst, size);
-  for (uintptr p = h.next(); p != 0; p = h.next()) gcWriteBarrier1(wordAt(src + (p - dst)));
 }
 
 GORT_NOSPLIT void typeBitsBulkBarrier(const _type* typ, uintptr dst, uintptr src, uintptr size) {

@@ -25,13 +25,11 @@ struct markBits {
   void setMarkedNonAtomic() {
     bytep->StoreRelaxed(static_cast<std::uint8_t>(bytep->LoadRelaxed() | mask));
   }
-  void clearMarked() { bytep->And(static_cast<std::uint8_t>(~mask)); }
 };
 
 inline markBits mspan::markBitsForIndex(uintptr i) const {
   return {gcmarkBits + i / 8, static_cast<std::uint8_t>(1 << i % 8), i};
 }
-inline markBits mspan::markBitsForBase() const { return {gcmarkBits, 1, 0}; }
 
 void gcBitsInit();
 // Arrays of bits, one for each object of a span of nelems, zeroed. They live for two cycles: mark
@@ -89,12 +87,10 @@ GORT_INLINE heapBits heapBitsForAddr(uintptr addr, uintptr size) {
 uintptr heapBitsSetType(uintptr x, uintptr size, uintptr dataSize, const _type* typ);
 
 // Before dst is overwritten by src (0: cleared), for size bytes: gives both old and new pointers to
-// the write barrier. Nosplit, as the next two: the caller makes sure that its goroutine does not stop
+// the write barrier. Nosplit, as the next one: the caller makes sure that its goroutine does not stop
 // before the copy is made. Does nothing while the barrier is off. dst, src, size are multiples of 8. dst
 // may be in the heap, in data or bss, or anywhere else, where nothing is done.
 void bulkBarrierPreWrite(uintptr dst, uintptr src, uintptr size);
-// The same where nothing is to be told about dst's old values: new memory.
-void bulkBarrierPreWriteSrcOnly(uintptr dst, uintptr src, uintptr size);
 // Gives the pointers of the value of typ at src to the barrier, for copies to another goroutine's
 // stack; and the ones at dst too.
 void typeBitsBulkBarrier(const _type* typ, uintptr dst, uintptr src, uintptr size);

@@ -8,13 +8,10 @@
 
 #include "mbitmap.h"
 #include "mgc.h"
+#include "moduledata.h"
 #include "panic_throw.h"
 #include "proc.h"
 #include "stubs.h"
-
-// The linker's: the program image, code and constants first, then everything writable.
-extern "C" const char __executable_start[];
-extern "C" const char end[];
 
 namespace gort::runtime {
 
@@ -69,16 +66,21 @@ void setnextspecial(mspan* s, special* prev, special* x) {
 }
 
 specialfinalizer* newspecialfinalizer() {
-  lock(&mheap_.speciallock);
-  auto* s = static_cast<specialfinalizer*>(mheap_.specialfinalizeralloc.alloc());
-  unlock(&mheap_.speciallock);
+  specialfinalizer* s = nullptr;
+  systemstack([&] {
+    lock(&mheap_.speciallock);
+    s = static_cast<specialfinalizer*>(mheap_.specialfinalizeralloc.alloc());
+    unlock(&mheap_.speciallock);
+  });
   return s;
 }
 
 void freespecialfinalizer(specialfinalizer* s) {
-  lock(&mheap_.speciallock);
-  mheap_.specialfinalizeralloc.free(s);
-  unlock(&mheap_.speciallock);
+  systemstack([&] {
+    lock(&mheap_.speciallock);
+    mheap_.specialfinalizeralloc.free(s);
+    unlock(&mheap_.speciallock);
+  });
 }
 
 // What markroot does for an object with a finalizer, for one that gets it when markroot may have
@@ -112,11 +114,10 @@ bool addfinalizer(void* p, const _type* ot, void (*call)(void*, void*), void* cl
 
 // The checks of SetFinalizer. False if p is no object of the heap, but one that is never collected.
 bool checkfinalizable(void* p, const _type* ot) {
-  if (p == nullptr) throw_("runtime.SetFinalizer: first argument is nil");
   auto addr = reinterpret_cast<uintptr>(p);
   uintptr base = findObject(addr).base;
   if (base == 0) {
-    if (p >= __executable_start && p < end) return false;
+    if (firstmoduledata().contains(addr)) return false;
     throw_("runtime.SetFinalizer: pointer not in allocated block");
   }
   // Several tiny objects share a block, so theirs may begin anywhere in it.

@@ -14,6 +14,7 @@
 //    has none to run.
 #pragma once
 
+#include <cstddef>
 #include <new>
 #include <type_traits>
 #include <utility>
@@ -22,6 +23,7 @@
 #include "malloc.h"
 #include "mbarrier.h"
 #include "mheap.h"
+#include "panic_throw.h"
 #include "stack.h"
 #include "type.h"
 
@@ -70,8 +72,8 @@ g* wakefing();
 void createfing();
 
 // SetFinalizer on raw pointers: ot is the type that obj points to. Throws Go's texts:
-// «runtime.SetFinalizer: first argument is nil», «... pointer not in allocated block», «... pointer
-// not at beginning of allocated block», «... finalizer already set». Objects of the program's image
+// «runtime.SetFinalizer: pointer not in allocated block», null pointers included, «... pointer not at
+// beginning of allocated block», «... finalizer already set». Objects of the program's image
 // (global variables) are not collected: nothing happens for them.
 void setfinalizer(void* obj, const _type* ot, void (*call)(void*, void*), void* closure);
 // Takes the finalizer off again, if there is one; the same checks.
@@ -103,6 +105,12 @@ void SetFinalizer(T* obj, F&& f);
 template <class T, class F>
 void SetFinalizer(const ptr<T>& obj, F&& f) {
   SetFinalizer(obj.get(), std::forward<F>(f));
+}
+
+// A nil without a type.
+template <class F>
+[[noreturn]] void SetFinalizer(std::nullptr_t, F&&) {
+  throw_("runtime.SetFinalizer: first argument is nil");
 }
 
 template <class T, class F>

@@ -472,8 +472,10 @@ void gcMarkTermination() {
 
   systemstack([] { startTheWorldWithSema(true); });
   // These take their time, and the world need not wait for them.
-  prepareFreeWorkbufs();
-  systemstack([] { freeStackSpans(); });
+  systemstack([] {
+    prepareFreeWorkbufs();
+    freeStackSpans();
+  });
   forEachP(waitReasonFlushProcCaches, [](p* pp) {
     pp->mcache->prepareForSweep();
     pp->pinnerCache = nullptr;

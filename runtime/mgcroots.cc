@@ -21,23 +21,17 @@
 #include "mfinal.h"
 #include "mgc.h"
 #include "mgcmark.h"
+#include "moduledata.h"
 #include "os_linux.h"
 #include "panic.h"
 #include "point.h"
 #include "print.h"
 #include "proc.h"
 #include "runtime1.h"
+#include "signal_unix.h"
 #include "stack.h"
 #include "timer.h"
 #include "tsan.h"
-
-// The linker's: initialised data and zeroed data of the program, without shared libraries.
-extern "C" {
-extern char data_start[] __attribute__((weak));
-extern char edata[];
-extern char __bss_start[];
-extern char end[];
-}
 
 namespace gort::runtime {
 
@@ -49,22 +43,21 @@ constexpr uintptr spansPerSpanRoot = 512;
 enum : std::uint32_t { fixedRootFinalizers, fixedRootFreeGStacks, fixedRootTimers, fixedRootCount };
 
 // Scans the words in [lo, hi); returns the bytes.
-std::uint64_t scanGlobals(const char* lo, const char* hi, gcWork* gcw) {
-  uintptr b = alignUp(reinterpret_cast<uintptr>(lo), sys::PtrSize);
-  uintptr e = alignDown(reinterpret_cast<uintptr>(hi), sys::PtrSize);
+std::uint64_t scanGlobals(uintptr lo, uintptr hi, gcWork* gcw) {
+  uintptr b = alignUp(lo, sys::PtrSize);
+  uintptr e = alignDown(hi, sys::PtrSize);
   if (e <= b) return 0;
   scanConservative(b, e - b, gcw);
   return e - b;
 }
 
 // Where the program's zeroed data begin.
-const char* bssStart() {
+uintptr bssStart(const moduledata& md) {
 #if GORT_TSAN
-  static const uintptr start =
-      raceDataEnd(reinterpret_cast<uintptr>(__bss_start), reinterpret_cast<uintptr>(end));
-  return reinterpret_cast<const char*>(start);
+  static const uintptr start = raceDataEnd(md.bss, md.end);
+  return start;
 #else
-  return __bss_start;
+  return md.bss;
 #endif
 }
 
@@ -227,8 +220,9 @@ std::int64_t markroot(gcWork* gcw, std::uint32_t i, bool flushBgCredit) {
 
 std::uint64_t markUnbarrieredRoots(gcWork* gcw) {
   assertWorldStopped();
-  std::uint64_t n = scanGlobals(data_start, edata, gcw);
-  n += scanGlobals(bssStart(), end, gcw);
+  const moduledata md = firstmoduledata();
+  std::uint64_t n = scanGlobals(md.data, md.edata, gcw);
+  n += scanGlobals(bssStart(md), md.end, gcw);
   for (std::uint32_t i = 0; i < cxxRootShards; i++)
     markCxxRoots(
         i,
@@ -284,6 +278,11 @@ std::int64_t scanstack(g* gp, gcWork* gcw) {
     scanConservativeStack(reinterpret_cast<uintptr>(gp->syscallregs),
                           reinterpret_cast<uintptr>(gp->syscallregs + std::size(gp->syscallregs)),
                           gcw);
+  if (gp->asyncSafePoint) {
+    // Its other registers are on the stack.
+    auto regs = reinterpret_cast<uintptr>(gp->vecstate);
+    scanConservativeStack(regs, regs + vecstatesize(), gcw);
+  }
   for (_defer* d = gp->_defer; d != nullptr; d = d->link) {
     auto arg = reinterpret_cast<uintptr>(d->arg);
     scanConservativeStack(arg, arg + alignDown(d->size, sys::PtrSize), gcw);

@@ -74,23 +74,25 @@ workbuf* trygetfull() {
 // A span to cut into buffers, on the busy list. Not under heap locks.
 mspan* getspan() {
   mspan* s = nullptr;
-  if (work.wbufSpans.free != nullptr) {
-    lock(&work.wbufSpans.lock);
-    s = work.wbufSpans.free;
-    if (s != nullptr) {
-      work.wbufSpans.free = s->next;
-      s->next = work.wbufSpans.busy;
-      work.wbufSpans.busy = s;
+  systemstack([&] {
+    if (work.wbufSpans.free != nullptr) {
+      lock(&work.wbufSpans.lock);
+      s = work.wbufSpans.free;
+      if (s != nullptr) {
+        work.wbufSpans.free = s->next;
+        s->next = work.wbufSpans.busy;
+        work.wbufSpans.busy = s;
+      }
+      unlock(&work.wbufSpans.lock);
     }
+    if (s != nullptr) return;
+    s = mheap_.allocManual(workbufAlloc >> _PageShift, spanAllocWorkBuf);
+    if (s == nullptr) throw_("out of memory");
+    lock(&work.wbufSpans.lock);
+    s->next = work.wbufSpans.busy;
+    work.wbufSpans.busy = s;
     unlock(&work.wbufSpans.lock);
-  }
-  if (s != nullptr) return s;
-  systemstack([&] { s = mheap_.allocManual(workbufAlloc >> _PageShift, spanAllocWorkBuf); });
-  if (s == nullptr) throw_("out of memory");
-  lock(&work.wbufSpans.lock);
-  s->next = work.wbufSpans.busy;
-  work.wbufSpans.busy = s;
-  unlock(&work.wbufSpans.lock);
+  });
   return s;
 }
 
@@ -237,6 +239,7 @@ void gcWork::balance() {
   if (gcphase == _GCmark) gcController.enlistWorker();
 }
 
+// On g0.
 void prepareFreeWorkbufs() {
   lock(&work.wbufSpans.lock);
   if (!work.full.empty()) throw_("cannot free workbufs when work.full != 0");

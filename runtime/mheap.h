@@ -100,7 +100,6 @@ struct mspan {
     return static_cast<uintptr>(static_cast<std::uint64_t>(p - startAddr) * divMul >> 32);
   }
   struct markBits markBitsForIndex(uintptr i) const;  // inline, mbitmap.h
-  struct markBits markBitsForBase() const;  // of object 0
   // Whether object i is not allocated, as far as a conservative scan can know.
   bool isFree(uintptr i) const;
   // Index of the next free object at or after freeindex, nelems when there is none; raises

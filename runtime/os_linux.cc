@@ -17,7 +17,7 @@
 
 namespace gort::runtime {
 
-GORT_NOSPLIT long rawsyscall(long nr, long a1, long a2, long a3, long a4, long a5, long a6) {
+GORT_SIGNALSAFE GORT_NOSPLIT long rawsyscall(long nr, long a1, long a2, long a3, long a4, long a5, long a6) {
   long ret;
   register long r10 asm("r10") = a4;
   register long r8 asm("r8") = a5;
@@ -36,10 +36,10 @@ struct kerneltimespec {
   std::int64_t tv_nsec;
 };
 
-kerneltimespec totimespec(std::int64_t ns) { return {ns / 1000000000, ns % 1000000000}; }
+GORT_INLINE kerneltimespec totimespec(std::int64_t ns) { return {ns / 1000000000, ns % 1000000000}; }
 
 template <class T>
-long ptrarg(T* p) {
+GORT_INLINE long ptrarg(T* p) {
   return reinterpret_cast<long>(p);
 }
 
@@ -75,7 +75,7 @@ walltimeResult walltime() {
 
 std::uint64_t cputicks() { return __builtin_ia32_rdtsc(); }
 
-void futexsleep(atomic::Uint32* addr, std::uint32_t val, std::int64_t ns) {
+GORT_SIGNALSAFE void futexsleep(atomic::Uint32* addr, std::uint32_t val, std::int64_t ns) {
   // Errors mean that the value had changed, a time-out or a signal: the caller looks again anyway.
   if (ns < 0) {
     rawsyscall(SYS_futex, ptrarg(addr->addr()), FUTEX_WAIT_PRIVATE, val, 0);
@@ -85,19 +85,19 @@ void futexsleep(atomic::Uint32* addr, std::uint32_t val, std::int64_t ns) {
   rawsyscall(SYS_futex, ptrarg(addr->addr()), FUTEX_WAIT_PRIVATE, val, ptrarg(&ts));
 }
 
-void futexwakeup(atomic::Uint32* addr, std::uint32_t cnt) {
+GORT_SIGNALSAFE void futexwakeup(atomic::Uint32* addr, std::uint32_t cnt) {
   long ret = rawsyscall(SYS_futex, ptrarg(addr->addr()), FUTEX_WAKE_PRIVATE, cnt);
   if (GORT_LIKELY(ret >= 0)) return;
   systemstack([&] { print("futexwakeup addr=", addr->addr(), " returned ", ret, "\n"); });
   throw_("futexwakeup failed");
 }
 
-void usleep(std::uint32_t usec) {
+GORT_SIGNALSAFE void usleep(std::uint32_t usec) {
   kerneltimespec ts = totimespec(static_cast<std::int64_t>(usec) * 1000);
   rawsyscall(SYS_nanosleep, ptrarg(&ts), 0);
 }
 
-void osyield() { rawsyscall(SYS_sched_yield); }
+GORT_SIGNALSAFE void osyield() { rawsyscall(SYS_sched_yield); }
 
 std::int32_t getproccount() {
   unsigned long mask[1024] = {};
@@ -120,9 +120,9 @@ void getRandomData(void* p, uintptr n) {
   }
 }
 
-std::int32_t gettid() { return static_cast<std::int32_t>(rawsyscall(SYS_gettid)); }
+GORT_SIGNALSAFE std::int32_t gettid() { return static_cast<std::int32_t>(rawsyscall(SYS_gettid)); }
 
-void write(int fd, const void* p, uintptr n) {
+GORT_SIGNALSAFE void write(int fd, const void* p, uintptr n) {
   const char* b = static_cast<const char*>(p);
   while (n > 0) {
     long w = rawsyscall(SYS_write, fd, ptrarg(b), static_cast<long>(n));
@@ -133,11 +133,11 @@ void write(int fd, const void* p, uintptr n) {
   }
 }
 
-void rawexit(int code) {
+GORT_SIGNALSAFE void rawexit(int code) {
   for (;;) rawsyscall(SYS_exit_group, code);
 }
 
-void crash() {
+GORT_SIGNALSAFE void crash() {
   // The default action of SIGABRT ends the process, whatever handler was set before.
   struct {
     void* handler;

@@ -41,6 +41,7 @@ bool isset(const char* s) { return s != nullptr && *s != 0; }
   }
   gp->_panic = p;
   gp->deferframe_ = target;
+  gp->sig = 0;  // if it was a signal, that is over
   uintptr sp = target->sp;
   if (sp < gp->stack.lo || gp->stack.hi < sp) {
     print("recover: ", hex(sp), " not in [", hex(gp->stack.lo), ", ", hex(gp->stack.hi), "]\n");

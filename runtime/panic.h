@@ -104,6 +104,8 @@ bool canpanic();
 // ---- panic_fatal.cc ----
 void printpanics(_panic* p);
 [[noreturn]] void fatalpanic(_panic* msgs);
+// A signal is going to end the process: stops the others, counts this M as failing.
+void startpanicFromSignal();
 
 extern "C" {
 int gort_callframe(void (*fn)(void*), void* arg, deferframe* frame);

@@ -16,6 +16,7 @@
 #include "print.h"
 #include "proc.h"
 #include "runtime1.h"
+#include "signal_unix.h"
 #include "stubs.h"
 #include "traceback.h"
 
@@ -56,6 +57,14 @@ bool startpanic_m() {
 // Prints the stacks. gp failed on this M; it may be the user goroutine, while this runs on g0.
 // Returns whether to crash rather than exit.
 bool dopanic_m(g* gp, uintptr pc, uintptr sp, uintptr bp) {
+  if (gp->sig != 0) {
+    print("[signal ");
+    if (const char* name = signame(gp->sig); name != nullptr)
+      print(name);
+    else
+      print(hex(gp->sig));
+    print(" code=", hex(gp->sigcode0), " addr=", hex(gp->sigcode1), " pc=", hex(gp->sigpc), "]\n");
+  }
   auto [level, all, docrash] = gotraceback();
   m* mp = gp->m;
   if (level > 0) {
@@ -118,6 +127,8 @@ GORT_NOSPLIT GORT_NOINLINE void fatal(const char* s) {
   systemstack([&] { print("fatal error: ", s, "\n"); });
   fatalthrow(throwTypeUser);
 }
+
+void startpanicFromSignal() { startpanic_m(); }
 
 bool panickingNow() { return panicking.Load() != 0; }
 

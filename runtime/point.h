@@ -29,6 +29,7 @@
   X(copystack_after_sudogs, "stack.cc", "sudogs point to the new stack, most is not yet copied")  \
   X(copystack_after_copy, "stack.cc", "the new stack is in place, the old one not yet freed")     \
   X(suspendg_begin, "preempt.cc", "a thread is about to stop the goroutine m.waitinggoroutine")   \
+  X(asyncpreempt_stopped, "preempt.cc", "a signal has stopped g, its registers are saved, on g0")   \
   X(findrunnable_after_release_p, "proc_schedule.cc", "P given up, nmspinning not yet lowered")   \
   X(findrunnable_after_dec_nmspinning, "proc_schedule.cc", "nmspinning lowered, not yet parked")  \
   X(goschedimpl_after_globrunqput, "proc_park.cc", "g is on the global queue, nobody woken yet")  \
@@ -40,6 +41,9 @@
   X(selectgo_locked, "select.cc", "all channels of a select are locked")                          \
   X(selectgo_queued, "select.cc", "queued on all channels of a select, all locked, not parked")   \
   X(selectgo_before_relock, "select.cc", "woken from a select, channels not locked again")        \
+  X(signal_recv_before_sleep, "sigqueue.cc", "about to wait for signals, the state says so")       \
+  X(allthreads_stopped, "proc_allthreads.cc", "the world is stopped for a call on every thread")   \
+  X(allthreads_asked, "proc_allthreads.cc", "every thread has been asked to make the call")        \
   X(recordspan_grown, "mheap.cc", "allspans is a new array, mheap.lock is held")                  \
   X(markroot_span, "mgcroots.cc", "a mark worker is about to look at a span for finalizers")      \
   X(markroot_before_suspend, "mgcroots.cc", "a mark worker is about to stop a goroutine to scan") \

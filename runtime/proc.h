@@ -47,6 +47,13 @@ void casGToPreemptScan(g* gp, std::uint32_t old, std::uint32_t nw);
 bool casGFromPreempted(g* gp, std::uint32_t old, std::uint32_t nw);
 void dumpgstatus(g* gp);
 
+// ---- proc_ancestors.cc: how a goroutine's creators came to it ----
+// callergp's ancestors and callergp itself, for the goroutine that it is about to start; null unless
+// GODEBUG=tracebackancestors. callergp is stopped.
+struct ancestorInfo;
+ancestorInfo* saveAncestors(g* callergp);
+void freeAncestors(ancestorInfo* a);
+
 // ---- proc_g.cc: making and keeping goroutines ----
 
 // Starts fn(arg block) on a new goroutine. The block of size bytes is copied to the top of the new
@@ -160,6 +167,38 @@ void stoplockedm();
 void startlockedm(g* gp);
 void becomeSpinning(m* mp);
 void mPark();
+// Threads that a locked M asks for are made by the template thread, whose state is clean.
+struct newmHandoffT {
+  mutex lock;
+  m* newm;  // list through schedlink; protected by lock
+  bool waiting;  // the template thread sleeps on wake; protected by lock
+  note wake;
+  atomic::Uint32 haveTemplateThread;
+};
+extern newmHandoffT newmHandoff;
+
+// ---- proc_extram.cc: threads that others have made ----
+extern atomic::Bool iscgo;  // such threads may come in
+void runcallback(void (*fn)(void*), void* arg);
+void gostartsyscall(g* gp, void (*fn)(void*), void* arg);  // proc_g.cc
+
+// ---- proc_allthreads.cc: one system call on every thread ----
+// A system call and what it must return on every thread: what it returned on the first.
+struct allThreadsFn {
+  long nr;
+  long args[6];
+  long result;  // or -errno
+  // Makes the call; with initial it stores the result, and returns false if it failed, else it throws
+  // unless the result is the same. Runs on any thread, in a signal handler too.
+  bool run(bool initial);
+};
+// Stops the world and runs fn on every M's thread; only on this one if it fails there.
+void doAllThreadsSyscall(allThreadsFn* fn);
+// Runs what doAllThreadsSyscall has left for this M; true if there was something. Called wherever an
+// M without a P wakes up.
+bool mDoFixup();
+// From a signal handler that waits for a thread which is making such a call.
+void mDoFixupAndOSYield();
 void mexit(bool osStack);
 void checkmcount();  // sched.lock must be held
 std::int32_t mcount();
@@ -247,6 +286,8 @@ void schedtrace(bool detailed);
 // ---- proc_init.cc ----
 void schedinit();
 extern std::int64_t runtimeInitTime;
+// The main thread's signal mask as the process began; new threads begin with it.
+extern sigset initSigmask;
 [[noreturn]] void exit(std::int32_t code);
 
 // ---- preempt.cc ----

@@ -110,6 +110,24 @@ void shadeclosure(const newprocargs& a) {
   for (uintptr n = a.size / sys::PtrSize; n > 0; n--, w++) gcWriteBarrier1(*w);
 }
 
+}  // namespace
+
+// gp, _Gsyscall and without frames, will run fn(arg) when gogo continues it. Its thread is in a system
+// call all the while: fn's first call is exitsyscall.
+void gostartsyscall(g* gp, void (*fn)(void*), void* arg) {
+  newprocargs a{};
+  a.fn = fn;
+  a.closure = arg;
+  gostartstack(gp, a);
+  gp->syscallsp = gp->stktopsp;
+  gp->syscallpc = reinterpret_cast<uintptr>(gort_gostart);
+  gp->syscallbp = 0;
+  gp->throwsplit = true;
+  gp->stackguard0 = stackPreempt;
+}
+
+namespace {
+
 g* newproc1(const newprocargs& a, g* callergp, uintptr callerpc) {
   if (a.fn == nullptr) fatal("go of nil func value");
   m* mp = acquirem();  // M and P are in locals
@@ -136,6 +154,7 @@ g* newproc1(const newprocargs& a, g* callergp, uintptr callerpc) {
   gostartstack(newg, a);
   newg->parentGoid = callergp->goid;
   newg->gopc = callerpc;
+  newg->ancestors = saveAncestors(callergp);
   newg->startpc = a.startpc;
   if (a.systemg) sched.ngsys.Add(1);
   newg->trackingSeq = static_cast<std::uint8_t>(fastrand());

@@ -29,9 +29,13 @@ static_assert(offsetof(gort::runtime::g, m) == 40);
 static_assert(offsetof(gort::runtime::g, sched) == 48);
 static_assert(offsetof(gort::runtime::g, morestackframe) == 72);
 static_assert(offsetof(gort::runtime::g, syscallregs) == 80);
+static_assert(offsetof(gort::runtime::g, vecstate) == 120);
+static_assert(offsetof(gort::runtime::g, asyncSafePoint) == 128);
 static_assert(offsetof(gort::runtime::m, g0) == 0);
 static_assert(offsetof(gort::runtime::m, gsignal) == 8);
 static_assert(offsetof(gort::runtime::m, curg) == 16);
+static_assert(offsetof(gort::runtime::m, vecstate) == 24);
+static_assert(gort::runtime::stackPreempt == gort::runtime::uintptr(-1314));
 
 // Whether __morestack has to keep the upper halves of the vector argument registers.
 extern "C" {
@@ -42,6 +46,7 @@ namespace gort::runtime {
 
 std::int32_t ncpu;
 std::int64_t runtimeInitTime;
+sigset initSigmask;
 
 #if GORT_POINTS
 void (*pointHook)(Point);
@@ -80,6 +85,8 @@ void runtimemain(void*) {
   maxstacksize = 1000000000;
   maxstackceiling = 2 * maxstacksize;
   mainStarted = true;
+  // From here on sysmon's M is on allm, and only it can say that it runs.
+  sched.sysmonStarting.Store(1);
   systemstack([] { newm(sysmon, nullptr, -1); });
   if (getg()->m != &m0) throw_("runtime.main not on m0");
   runtimeInitTime = nanotime();
@@ -122,9 +129,12 @@ void schedinit() {
   traceinit();
   stackinit();
   mallocinit();
+  asyncpreemptinit();
   mcommoninit(&m0, -1);
-  minit(&m0);
+  m0.doesPark = true;
+  initSigmask = m0.sigmask = sigsave();
   parsedebugvars();
+  minit(&m0);
   initsig();
   gcinit();
   lock(&sched.lock);

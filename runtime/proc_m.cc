@@ -34,16 +34,9 @@ atomic::Racy<m*> allm;
 schedt sched;
 bool mainStarted;
 
-namespace {
+struct newmHandoffT newmHandoff;
 
-// Threads that a locked M asks for are made by the template thread, whose state is clean.
-struct {
-  mutex lock;
-  m* newm;  // list through schedlink; protected by lock
-  bool waiting;  // the template thread sleeps on wake; protected by lock
-  note wake;
-  atomic::Uint32 haveTemplateThread;
-} newmHandoff;
+namespace {
 
 // Reserves the id of a new M; sched.lock must be held.
 std::int64_t mReserveID() {
@@ -123,6 +116,7 @@ void templateThread() {
     noteclear(&newmHandoff.wake);
     unlock(&newmHandoff.lock);
     notesleep(&newmHandoff.wake);
+    mDoFixup();
   }
 }
 
@@ -202,6 +196,7 @@ void mexit(bool) {
     mPark();
     throw_("locked m0 woke up");
   }
+  sigblock(true);
   unminit(mp);
   lock(&sched.lock);
   bool found = false;
@@ -242,6 +237,8 @@ void newm(mstartfn_t fn, p* pp, std::int64_t id) {
   acquirem();
   m* mp = allocm(fn, id);
   mp->nextp = pp;
+  mp->doesPark = pp != nullptr;
+  mp->sigmask = initSigmask;
   if (getg()->m->lockedExt != 0) {
     // A locked thread may be in any state (mask, namespace): do not clone it.
     lock(&newmHandoff.lock);
@@ -272,10 +269,16 @@ void startTemplateThread() {
   releasem(mp);
 }
 
+// Sleeps until somebody has given this M a P. It may be woken for a system call that all threads must
+// make (doAllThreadsSyscall) instead, or for one that a signal handler here has made in the meantime.
 void mPark() {
   m* mp = getg()->m;
-  notesleep(&mp->park);
-  noteclear(&mp->park);
+  do {
+    notesleep(&mp->park);
+    noteclear(&mp->park);
+    mDoFixup();
+    // A waker stores nextp before it sets the note, so it is not missed here.
+  } while (mp->nextp == nullptr);
 }
 
 void stopm() {
@@ -330,7 +333,7 @@ void startm(p* pp, bool spinning, bool lockheld) {
   if (spinning && !runqempty(pp)) throw_("startm: p has runnable gs");
   nmp->spinning = spinning;
   nmp->nextp = pp;
-  notewakeup(&nmp->park);
+  notewakeupagain(&nmp->park);
   releasem(mp);
 }
 
@@ -431,7 +434,7 @@ void startlockedm(g* gp) {
   if (mp->nextp != nullptr) throw_("startlockedm: m has p");
   incidlelocked(-1);
   mp->nextp = releasep();
-  notewakeup(&mp->park);
+  notewakeupagain(&mp->park);
   stopm();
 }
 

@@ -13,6 +13,7 @@
 #include "panic.h"
 #include "print.h"
 #include "proc.h"
+#include "signal_unix.h"
 #include "stack.h"
 #include "trace.h"
 #include "tsan.h"
@@ -100,14 +101,24 @@ void goexit0(g* gp) {
   gp->deferframe_ = nullptr;
   gp->waitreason = waitReasonZero;
   gp->param = nullptr;
+  if (ancestorInfo* a = gp->ancestors) {
+    gp->ancestors = nullptr;
+    freeAncestors(a);
+  }
   // Unused credit for those who are in debt.
   if (gcBlackenEnabled.Load() != 0 && gp->gcAssistBytes > 0) {
     gcController.bgScanCredit.Add(static_cast<std::int64_t>(
         gcController.assistWorkPerByte * static_cast<double>(gp->gcAssistBytes)));
   }
   gp->gcAssistBytes = 0;
+  if (gp->vecstate != nullptr) {
+    freevecstate(gp->vecstate);
+    gp->vecstate = nullptr;
+  }
   gcController.addScannableStack(-static_cast<std::int64_t>(gp->stack.hi - gp->stack.lo));
   // gp.timer stays: it is on no heap, and the next goroutine in this g can use it.
+  if (mp->isextra)
+    throw_("runtime.Goexit called in a thread that was not created by the Go runtime");
   mp->curg = nullptr;
   if (mp->lockedInt != 0) {
     print("invalid m->lockedInt = ", mp->lockedInt, "\n");

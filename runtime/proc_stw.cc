@@ -237,7 +237,7 @@ std::int64_t startTheWorldWithSema(bool emitTraceEvent) {
       pp->m = nullptr;
       if (nmp->nextp != nullptr) throw_("startTheWorld: inconsistent mp->nextp");
       nmp->nextp = pp;
-      notewakeup(&nmp->park);
+      notewakeupagain(&nmp->park);
     } else {
       newm(nullptr, pp, -1);
     }

@@ -12,6 +12,7 @@
 #include "print.h"
 #include "proc.h"
 #include "runtime1.h"
+#include "signal_unix.h"
 #include "stack.h"
 #include "timer.h"
 #include "trace.h"
@@ -88,6 +89,7 @@ void sysmon() {
   sched.nmsys++;
   checkdead();
   unlock(&sched.lock);
+  sched.sysmonStarting.Store(0);
 
   std::int64_t lasttrace = 0;
   int idle = 0;  // rounds in a row in which nothing was taken
@@ -99,6 +101,7 @@ void sysmon() {
       delay *= 2;
     if (delay > 10 * 1000) delay = 10 * 1000;
     usleep(delay);
+    mDoFixup();
     std::int64_t now = nanotime();
 
     // Nothing runs: sleep until somebody comes back from a system call, or until a timer is due.
@@ -113,6 +116,7 @@ void sysmon() {
           std::int64_t sleep = forcegcperiod.Load() / 2;
           if (next - now < sleep) sleep = next - now;
           syscallWake = notetsleep(&sched.sysmonnote, sleep);
+          mDoFixup();
           lock(&sched.lock);
           sched.sysmonwait.Store(false);
           noteclear(&sched.sysmonnote);
@@ -127,6 +131,7 @@ void sysmon() {
 
     lock(&sched.sysmonlock);
     now = nanotime();
+    mDoFixup();
     if (retake(now) != 0)
       idle = 0;
     else
@@ -176,8 +181,9 @@ bool preemptall() {
   return res;
 }
 
-// Asks the goroutine that runs on pp to stop at its next function entry. It may not: it may just be
-// leaving, or be in the runtime, or the stores may be lost; the caller repeats.
+// Asks the goroutine that runs on pp to stop, at its next function entry or where a signal finds it.
+// It may not: it may just be leaving, or be in the runtime, or the stores may be lost; the caller
+// repeats.
 bool preemptone(p* pp) {
   m* mp = pp->m;
   if (mp == nullptr || mp == getg()->m) return false;
@@ -189,7 +195,10 @@ bool preemptone(p* pp) {
   // meantime, it sees one request in vain.
   if (atomic::Uintptr* slot = mp->stackguardslot.LoadRelaxed(); slot != nullptr)
     slot->StoreRelaxed(stackPreempt);
-  pp->preempt = true;
+  if (dbg.asyncpreemptoff == 0) {
+    pp->preempt = true;
+    preemptM(mp);
+  }
   return true;
 }
 
@@ -203,8 +212,8 @@ void incidlelocked(std::int32_t v) {
 // Is anybody left who can make progress? Called whenever the number of running Ms falls.
 void checkdead() {
   assertLockHeld(&sched.lock);
-  // A panicking process prints its own message.
-  if (panickingNow()) return;
+  // A panicking process prints its own message. A thread that comes in from outside may wake anybody.
+  if (panickingNow() || iscgo.Load()) return;
   std::int32_t run = mcount() - sched.nmidle - sched.nmidlelocked - sched.nmsys;
   if (run > 0) return;
   if (run < 0) {

@@ -31,6 +31,10 @@ struct _defer;
 struct _panic;
 struct deferframe;
 struct traceBuf;
+struct allThreadsFn;
+
+// A set of signals as the kernel has it: bit n-1 stands for signal n.
+using sigset = std::uint64_t;
 
 // Goroutine states, with Go's values (runtime2.go). casgstatus and its kin are the only writers of
 // g.atomicstatus; see proc_status.cc for the transitions.
@@ -163,6 +167,10 @@ struct g {
   // While in _Gsyscall: rbx and r12 to r15 as they were at the call. The goroutine may keep its only
   // pointer to an object there.
   uintptr syscallregs[5];
+  // Vector registers of a goroutine that was preempted by a signal, a block of allocvecstate; null
+  // until that happens for the first time. Owner; contents valid while asyncSafePoint.
+  void* vecstate;
+  bool asyncSafePoint;  // stopped by a signal: frames in unknown state, the stack must not move
 
   // If in _Gsyscall: where the stack stood at the call, for tracebacks and stack scans. 0 otherwise.
   uintptr syscallsp;
@@ -189,7 +197,6 @@ struct g {
   // suspendG asks again when g has missed it.
   atomic::Racy<bool> preemptStop;
   bool preemptShrink;  // shrink the stack at the next synchronous safe point; protected by _Gscan
-  bool asyncSafePoint;  // stopped by a signal: frames in unknown state, the stack must not move
   // Stack scanned in this cycle. Set under _Gscan; reset, like gcAssistBytes, before a cycle begins,
   // while the goroutine may be running: nobody looks at either then.
   atomic::Racy<bool> gcscandone;
@@ -209,6 +216,10 @@ struct g {
 
   std::uint64_t parentGoid;  // goid of the creator
   uintptr gopc;  // pc of the go statement
+  // Where the creator was at that time, then its own creator, and so on; null unless
+  // dbg.tracebackancestors. Written before g runs and after it has ended; a crash that looks at a g
+  // in between takes either (proc_ancestors.cc).
+  atomic::Racy<struct ancestorInfo*> ancestors;
   uintptr startpc;  // pc of the goroutine's function
   void* closure;  // heap copy of fn and its arguments when they are not on the stack
   void (*closurefree)(void*);  // destroys closure when g exits
@@ -219,6 +230,14 @@ struct g {
   struct timer* timer;  // cached for time::Sleep; owner
   atomic::Uint32 selectDone;  // 1 once a case of the select g is blocked in has won
   deferframe* deferframe_;  // innermost func() frame; a record on this stack; owner
+
+  // What the signal was that sigpanic turns into a panic. Written by the handler that interrupted g,
+  // read by g: the same thread.
+  std::uint32_t sig;
+  bool paniconfault;  // panic at any faulting address, rather than die (debug.SetPanicOnFault); owner
+  uintptr sigcode0;
+  uintptr sigcode1;
+  uintptr sigpc;
 
   // Bytes that g may allocate before it has to help marking; negative: its debt. Owner, and who pays
   // for it while it waits; reset before a cycle begins.
@@ -245,6 +264,8 @@ struct m {
   // The goroutine that runs on this M, null while it schedules. Written on this thread; preemptone
   // and tracebacks read it from outside and take any recent value.
   atomic::Racy<struct g*> curg;
+  // Block of allocvecstate for the next goroutine that a signal preempts here; this thread.
+  void* vecstate;
   // Attached p, null when not running goroutine code. Written on this thread; schedtrace reads it.
   atomic::Racy<struct p*> p;
   atomic::Racy<struct p*> nextp;  // p to acquire on wake-up; written before notewakeup(park)
@@ -253,7 +274,9 @@ struct m {
   // Written once by the thread itself at start; null before.
   atomic::Pointer<atomic::Uintptr> stackguardslot;
 
-  std::uint64_t procid;  // kernel thread id
+  // Kernel thread id, 0 before the thread runs. Written once by the thread; signalM reads it.
+  atomic::Racy<std::uint64_t> procid;
+  sigset sigmask;  // mask that a new thread takes over, or, of a thread made by others, its own before
   std::int64_t id;
   mstartfn_t mstartfn;
 
@@ -287,7 +310,23 @@ struct m {
   std::uint32_t syscalltick;
   struct m* freelink;  // on sched.freem
   atomic::Uint32 freeWait;  // freeMWait until the thread no longer needs m and g0
-  std::uint32_t preemptGen;
+  // Number of preemption signals that have been handled here. Counted by the handler, after its
+  // attempt; suspendG compares two values to see whether one came in between.
+  atomic::Uint32 preemptGen;
+  // 1 while a preemption signal is on its way: no second one is sent.
+  atomic::Uint32 signalPending;
+  // This M sleeps by mPark when it has nothing to do; the others (sysmon, template thread) do not.
+  // Written before the thread starts.
+  bool doesPark;
+  bool isextra;  // for threads that others have made (proc_extram.cc); constant
+  // A system call that every thread must make (doAllThreadsSyscall).
+  struct {
+    mutex lock;
+    // 1 while fn is to be run. Written under lock; 0 without the lock says that there is nothing to
+    // do, or that it has been done: the store comes after the call.
+    atomic::Uint32 used;
+    allThreadsFn* fn;  // protected by lock
+  } mFixup;
 
   // Locks held, innermost last; checked builds only; this thread.
   int locksHeldLen;
@@ -459,6 +498,9 @@ struct schedt {
   // Global run queue; protected by lock. runqsize is also read without it as a hint.
   gQueue runq;
   atomic::Racy<std::int32_t> runqsize;
+
+  // 1 from before sysmon's thread is made until it runs: allm names it already.
+  atomic::Uint32 sysmonStarting;
 
   // Selective disabling of user goroutines; protected by lock; user is also read as a hint.
   struct {

@@ -342,7 +342,7 @@ void freeStackSpans() {
 
 // Called by the fault handler, which must not block: it reads without the lock, and a torn entry
 // only spoils the message.
-__attribute__((no_sanitize("thread"))) bool findFreedStack(uintptr addr, freedStack* out) {
+GORT_SIGNALSAFE bool findFreedStack(uintptr addr, freedStack* out) {
   for (const freedStack& f : freed.ring)
     if (f.stk.lo <= addr && addr < f.stk.hi) {
       *out = f;

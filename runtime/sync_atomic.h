@@ -9,10 +9,13 @@
 
 #include <atomic>
 
-#include "mbarrier.h"
-#include "stubs.h"
+#include "sys.h"
 
 namespace gort::sync::atomic {
+
+void storep(std::atomic<void*>* p, void* v);
+void* swapp(std::atomic<void*>* p, void* v);
+bool casp(std::atomic<void*>* p, void* old, void* v);
 
 template <class T>
 class Pointer {
@@ -22,26 +25,14 @@ class Pointer {
   Pointer& operator=(const Pointer&) = delete;
 
   // All are sequentially consistent.
-  T* Load() const { return p_.load(); }
-  void Store(T* v) {
-    barrier(v);
-    p_.store(v);
-  }
-  T* Swap(T* v) {
-    barrier(v);
-    return p_.exchange(v);
-  }
-  bool CompareAndSwap(T* old, T* v) {
-    barrier(v);
-    return p_.compare_exchange_strong(old, v);
-  }
+  T* Load() const { return static_cast<T*>(p_.load()); }
+  void Store(T* v) { storep(&p_, untyped(v)); }
+  T* Swap(T* v) { return static_cast<T*>(swapp(&p_, untyped(v))); }
+  bool CompareAndSwap(T* old, T* v) { return casp(&p_, untyped(old), untyped(v)); }
 
  private:
-  GORT_INLINE void barrier(const T* v) {
-    if (GORT_UNLIKELY(runtime::writeBarrier.enabled))
-      runtime::gcWriteBarrier2(p_.load(std::memory_order_relaxed), v);
-  }
-  std::atomic<T*> p_{nullptr};
+  static GORT_INLINE void* untyped(T* v) { return const_cast<void*>(static_cast<const void*>(v)); }
+  std::atomic<void*> p_{nullptr};
 };
 
 }  // namespace gort::sync::atomic

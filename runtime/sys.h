@@ -16,6 +16,10 @@
 // Go's //go:nosplit: no stack check, so neither growth nor preemption can happen at entry.
 #define GORT_NOSPLIT __attribute__((no_split_stack))
 #define GORT_NOINLINE __attribute__((noinline))
+// For what runs inside a signal handler: TSan must not see it, its own code cannot be entered from
+// there. Such a function takes no lock that the interrupted code may hold, allocates nothing, and
+// calls only its like and what is inlined.
+#define GORT_SIGNALSAFE __attribute__((disable_sanitizer_instrumentation))
 #define GORT_LIKELY(x) __builtin_expect(!!(x), 1)
 #define GORT_UNLIKELY(x) __builtin_expect(!!(x), 0)
 

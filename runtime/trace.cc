@@ -40,6 +40,10 @@ constexpr char header[16] = {'g', 'o', ' ', '1', '.', '1', '9', ' ', 't', 'r', '
 // stack. World stopped.
 void traceExisting(g* gp, std::uint32_t stackID) {
   std::uint32_t status = readgstatus(gp);
+  // The goroutine of a thread that the runtime did not make comes back as from a system call, be the
+  // thread inside at this moment or not.
+  m* mp = gp->m;
+  if (status == _Gdead && mp != nullptr && mp->isextra) status = _Gsyscall;
   if (status != _Gdead) {
     gp->traceseq = 0;
     gp->tracelastp = getg()->m->p;

@@ -159,6 +159,8 @@ void traceGCSweepReclaimed(uintptr bytes);
 void traceGCMarkAssistStart();
 void traceGCMarkAssistDone();
 void traceGoCreate(g* newg, uintptr pc);
+// gp is an extra M's new goroutine, in allgs by now. On that M's g0, without a P.
+void traceOneNewExtraM(g* gp);
 void traceGoStart();
 void traceGoEnd();
 void traceGoSched();

@@ -113,6 +113,21 @@ void traceGoCreate(g* newg, uintptr pc) {
   traceEvent(traceEvGoCreate, 2, newg->goid, traceStartPCID(pc));
 }
 
+void traceOneNewExtraM(g* gp) {
+  // The goroutine's first event is going to be the end of a system call. StartTrace may have seen it in
+  // allgs already; traceseq, which both write under bufLock, says so.
+  lock(&trace_.bufLock);
+  if (trace_.enabled && gp->traceseq == 0) {
+    traceBufRef b{getg()->m, traceGlobProc, &trace_.buf};
+    const std::uint64_t create[] = {gp->goid, traceStartPCID(gp->startpc), 0};
+    traceEventLocked(0, b, traceEvGoCreate, -1, create, 3);
+    const std::uint64_t id[] = {gp->goid};
+    traceEventLocked(0, b, traceEvGoInSyscall, -1, id, 1);
+    gp->traceseq = 1;
+  }
+  unlock(&trace_.bufLock);
+}
+
 void traceGoStart() {
   systemstack([] {
     m* mp = getg()->m;

@@ -59,7 +59,17 @@ struct unwinder {
   bool instack(uintptr p) const;
 };
 
-// Prints gp's stack from the given frame; ~0 for where gp is stopped.
+// Where a goroutine stood at a go statement; proc_ancestors.cc has the rules. A crash reads these
+// while others may write them, and takes any value.
+struct ancestorInfo {
+  atomic::Racy<ancestorInfo*> next;  // the goroutine that started this one; also links the free list
+  atomic::Racy<std::uint64_t> goid;
+  atomic::Racy<uintptr> gopc;  // pc of the go statement that started it
+  atomic::Racy<int> npcs;
+  atomic::Racy<uintptr> pcs[tracebackInnerFrames];  // its innermost frames, return addresses
+};
+
+// Prints gp's stack from the given frame, and its ancestors'; ~0 for where gp is stopped.
 void traceback(uintptr pc, uintptr sp, uintptr bp, g* gp);
 // The same for a frame whose pc was interrupted by a signal.
 void tracebacktrap(uintptr pc, uintptr sp, uintptr bp, g* gp);

@@ -33,8 +33,59 @@ void printFuncName(const symname& name) {
     print(name);
 }
 
+// «created by» and where, for the pc of a go statement; and the goroutine that it stands in, unless
+// goid is 0. Nothing if show(name) accepts no function there.
+template <class Show>
+void printcreatedby1(uintptr pc, std::uint64_t goid, Show show) {
+  if (pc == 0) return;
+  funcInfo f = findfunc(pc - 1);
+  if (!f.valid()) return;
+  // The go statement is a call that the compiler may have inlined into its function, and go itself is
+  // the runtime's: the creator is the innermost function that users see.
+  inlineFrames fr;
+  expandInlines(f, pc > f.entry ? pc - 1 : pc, &fr);
+  for (int i = 0; i < fr.n; i++) {
+    symname name = gosymname(fr.frames[i].linkername);
+    if (!show(name)) continue;
+    if (i < fr.n - 1 && name.hasPrefix("runtime.")) continue;
+    print("created by ");
+    printFuncName(name);
+    if (goid != 0) print(" in goroutine ", goid);
+    print("\n\t", fr.frames[i].file, ":", fr.frames[i].line);
+    if (pc > f.entry) print(" +", hex(pc - f.entry));
+    print("\n");
+    return;
+  }
+}
+
+// What one frame of an ancestor says: that its arguments are not known, whatever they are.
+void printAncestorTracebackFuncInfo(uintptr pc, bool first) {
+  funcInfo f = findfunc(pc - 1);
+  if (!f.valid()) return;
+  inlineFrames fr;
+  expandInlines(f, pc - 1, &fr);
+  for (int i = 0; i < fr.n; i++) {
+    symname name = gosymname(fr.frames[i].linkername);
+    if (!showfuncinfo(name, first && i == 0)) continue;
+    printFuncName(name);
+    print("(...)\n\t", fr.frames[i].file, ":", fr.frames[i].line);
+    if (!fr.isInlined(i) && pc > f.entry) print(" +", hex(pc - f.entry));
+    print("\n");
+  }
+}
+
+void printAncestorTraceback(const ancestorInfo* a) {
+  print("[originating from goroutine ", a->goid, "]:\n");
+  int n = a->npcs;
+  for (int i = 0; i < n; i++) printAncestorTracebackFuncInfo(a->pcs[i], i == 0);
+  if (n == tracebackInnerFrames) print("...additional frames elided...\n");
+  // The goroutine that created it comes next, so its number need not be said here.
+  if (a->goid != 1)
+    printcreatedby1(a->gopc, 0, [](const symname& name) { return showfuncinfo(name, false); });
+}
+
 struct traceback2Result {
-  int n;      // logical frames skipped and printed
+  int n;  // logical frames skipped and printed
   int lastN;  // those of the physical frame that the walk stands at
 };
 
@@ -108,6 +159,9 @@ void traceback1(uintptr pc, uintptr sp, uintptr bp, g* gp, unwindFlags flags) {
   if (tracebackWithRuntime(pc, sp, bp, gp, flags, false) == 0)
     tracebackWithRuntime(pc, sp, bp, gp, flags, true);
   printcreatedby(gp);
+  int n = dbg.tracebackancestors;
+  for (ancestorInfo* a = gp->ancestors; a != nullptr && n > 0; a = a->next, n--)
+    printAncestorTraceback(a);
 }
 
 constexpr const char* gStatusStrings[] = {"idle", "runnable", "running", "syscall",   "waiting",
@@ -129,26 +183,9 @@ void tracebacktrap(uintptr pc, uintptr sp, uintptr bp, g* gp) {
 }
 
 void printcreatedby(g* gp) {
-  uintptr pc = gp->gopc;
-  if (gp->goid == 1 || pc == 0) return;
-  funcInfo f = findfunc(pc - 1);
-  if (!f.valid()) return;
-  // The go statement is a call that the compiler may have inlined into its function, and go itself is
-  // the runtime's: the creator is the innermost function that users see.
-  inlineFrames fr;
-  expandInlines(f, pc > f.entry ? pc - 1 : pc, &fr);
-  for (int i = 0; i < fr.n; i++) {
-    symname name = gosymname(fr.frames[i].linkername);
-    if (!showframe(name, gp, false)) continue;
-    if (i < fr.n - 1 && name.hasPrefix("runtime.")) continue;
-    print("created by ");
-    printFuncName(name);
-    if (gp->parentGoid != 0) print(" in goroutine ", gp->parentGoid);
-    print("\n\t", fr.frames[i].file, ":", fr.frames[i].line);
-    if (pc > f.entry) print(" +", hex(pc - f.entry));
-    print("\n");
-    return;
-  }
+  if (gp->goid == 1) return;
+  printcreatedby1(gp->gopc, gp->parentGoid,
+                  [gp](const symname& name) { return showframe(name, gp, false); });
 }
 
 void goroutineheader(g* gp) {

@@ -9,6 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "moduledata.h"
 #include "os_linux.h"
 #include "panic_throw.h"
 #include "stubs.h"
@@ -23,7 +24,6 @@ void __tsan_func_entry(void* pc);
 void __tsan_func_exit(void);
 void __tsan_read_range(void* p, std::size_t n);
 void __tsan_write_range(void* p, std::size_t n);
-extern const char __executable_start[];  // the linker's
 }
 
 namespace gort::runtime {
@@ -76,7 +76,7 @@ GORT_UNSEEN uintptr raceDataEnd(uintptr lo, uintptr hi) {
   auto* header = reinterpret_cast<const Elf64_Ehdr*>(image);
   auto* sections = reinterpret_cast<const Elf64_Shdr*>(image + header->e_shoff);
   // Where the image was loaded: the address of this header in memory.
-  uintptr base = header->e_type == ET_DYN ? reinterpret_cast<uintptr>(__executable_start) : 0;
+  uintptr base = header->e_type == ET_DYN ? firstmoduledata().start : 0;
   auto sanitizers = [](const char* name) {
     while (*name == '_') name++;
     if (name[0] == 'Z') name++;

@@ -124,6 +124,43 @@ void blockedInMany() {
 
 Result withTraceback(const char* level) { return run_go(blockedInMany, {{"GOTRACEBACK", level}}); }
 
+// main starts goroutine A from a recursion, A starts B in the same way, B starts C, which blocks.
+// main then prints all stacks once A and B have ended and others have had their records.
+constexpr int kAncestors = 3, kFrames = 2;
+GORT_NOINLINE void recurseThenGo(chan<int> c, int goroutines, int frames) {
+  if (goroutines == 0) {
+    c.send(1);
+    c.recv();
+  } else if (frames == 0) {
+    go(recurseThenGo, c, goroutines - 1, kFrames);
+  } else {
+    recurseThenGo(c, goroutines, frames - 1);
+  }
+  asm volatile("");
+}
+void printAncestors() {
+  auto c = make_chan<int>();
+  recurseThenGo(c, kAncestors, kFrames);
+  c.recv();
+  while (runtime::NumGoroutine() > 2) runtime::Gosched();
+  // Goroutines that come and go reuse what those two had.
+  auto done = make_chan<int>();
+  for (int i = 0; i < 20; i++) {
+    go([done] { go([done] { done.send(1); }); });
+    done.recv();
+  }
+  while (runtime::NumGoroutine() > 2) runtime::Gosched();
+  static char buf[1 << 16];
+  int n = runtime::Stack(buf, true);
+  print(std::string_view(buf, static_cast<std::size_t>(n)));
+}
+
+int count(const std::string& text, const std::string& what) {
+  int n = 0;
+  for (std::size_t i = 0; (i = text.find(what, i)) != std::string::npos; i++) n++;
+  return n;
+}
+
 // The text of an unrecoverable error, its status, and that recover does not see it.
 template <class F>
 void fatal(F f, const std::string& text) {
@@ -226,6 +263,57 @@ TEST_CASE("SetTraceback raises the level, but not below the environment's") {
       },
       {{"GOTRACEBACK", "all"}});
   CHECK(parse(r.err).size() == 12);
+}
+
+TEST_CASE("TestTracebackAncestors") {
+  for (int depth : {0, 1, 2, 5, 50}) {
+    for (const char* procs : {"1", "4"}) {
+      Result r = run_go(printAncestors, {{"GODEBUG", "tracebackancestors=" + std::to_string(depth)},
+                                         {"GOMAXPROCS", procs}});
+      CHECK(r.status == 0);
+      int expected = std::min(depth, kAncestors);
+      CHECK_MESSAGE(count(r.err, "goroutine 1 [running]:\n") == 1, r.str());
+      CHECK_MESSAGE(count(r.err, " [chan receive]:\n") == 1, r.str());
+      CHECK_MESSAGE(count(r.err, "[originating from goroutine ") == expected, r.str());
+      // In an ancestor the arguments are not known: (...).
+      CHECK_MESSAGE(count(r.err, "\nmain.recurseThenGo(...)\n\t") >= expected * (kFrames + 1),
+                    r.str());
+      // C itself says who created it, and of its ancestors all but main.
+      int created = 1 + std::min(expected, kAncestors - 1);
+      CHECK_MESSAGE(count(r.err, "\ncreated by main.recurseThenGo") == created, r.str());
+      CHECK_MESSAGE(count(r.err, "\ncreated by main.recurseThenGo in goroutine ") == 1, r.str());
+      // The nearest first, main's goroutine last.
+      bool all = depth >= kAncestors;
+      CHECK_MESSAGE(r.has("[originating from goroutine 1]:\n") == all, r.str());
+      if (!all) continue;
+      std::size_t main = r.err.find("[originating from goroutine 1]:\n");
+      CHECK_MESSAGE(r.err.find("[originating from goroutine ", main + 1) == std::string::npos,
+                    r.str());
+      CHECK_MESSAGE(r.err.find("\nmain.printAncestors(...)\n", main) != std::string::npos, r.str());
+    }
+  }
+}
+
+TEST_CASE("the innermost 50 frames of an ancestor are kept") {
+  Result r = run_go(
+      [] {
+        struct deep {
+          GORT_NOINLINE static void down(int n) {
+            if (n == 0)
+              go([] { panic("deep"); });
+            else
+              down(n - 1);
+            asm volatile("");
+          }
+        };
+        deep::down(100);
+        make_chan<int>().recv();
+      },
+      {{"GODEBUG", "tracebackancestors=1"}});
+  CHECK(r.status == 2);
+  CHECK_MESSAGE(count(r.err, "...additional frames elided...\n") == 1, r.str());
+  int frames = count(r.err, "deep).down(...)\n");
+  CHECK_MESSAGE((frames >= 45 && frames <= 50), r.str());
 }
 
 TEST_CASE("TestPanicTraceback") {

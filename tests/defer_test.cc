@@ -71,7 +71,51 @@ struct steps {
   }
 };
 
+// Methods to be deferred.
+struct recorder {
+  virtual ~recorder() = default;
+  std::string log;
+  GORT_NOINLINE void add(const std::string& s) { log += s; }
+  GORT_NOINLINE void addConst(std::string* to) const { *to += log; }
+  GORT_NOINLINE virtual void addVirtual(char c) noexcept { log += c; }
+  // recover is called by the deferred method itself here, by a function that it calls there.
+  GORT_NOINLINE void recovers() { log += recover() ? "recovered;" : "nil;"; }
+  GORT_NOINLINE void callsRecovers() {
+    recovers();
+    asm volatile("");
+  }
+};
+struct loudRecorder : recorder {
+  GORT_NOINLINE void addVirtual(char c) noexcept override { log += {c, c}; }
+};
+
 }  // namespace
+
+GORT_TEST("a method can be deferred") {
+  recorder local;
+  loudRecorder loud;
+  ptr<recorder> made = make<recorder>();
+  std::string copied;
+  func([&](auto& defer) {
+    defer(&recorder::add, &local, "1;");
+    defer(&recorder::recovers, &local);
+    defer(&recorder::callsRecovers, &local);
+    std::string text = "0;";
+    defer(&recorder::add, &local, text);
+    text = "not this";
+    defer(&recorder::addVirtual, &loud, 'x');
+    defer(&recorder::add, made, "made;");
+    // A value is copied, as a Go value receiver is.
+    recorder value;
+    value.log = "value;";
+    defer(&recorder::addConst, value, &copied);
+    value.log = "not this";
+    moveMyStack();
+    panic("x");
+  });
+  CHECK_GO(local.log == "0;nil;recovered;1;");
+  CHECK_GO(loud.log == "xx" && made->log == "made;" && copied == "value;");
+}
 
 GORT_TEST("TestUnconditionalPanic") {
   CHECK_GO(panicValue([] { panic("testUnconditional"); }) == "testUnconditional");

@@ -251,7 +251,11 @@ TEST_CASE("errors") {
     CHECK(r.status == 2);
     CHECK(r.has(std::string("fatal error: runtime.SetFinalizer: ") + text + "\n"));
   };
-  fails([=] { runtime::SetFinalizer(static_cast<Node*>(nullptr), nop); }, "first argument is nil");
+  fails([=] { runtime::SetFinalizer(nullptr, nop); }, "first argument is nil");
+  fails([=] { runtime::SetFinalizer(nullptr, nullptr); }, "first argument is nil");
+  fails([=] { runtime::SetFinalizer(static_cast<Node*>(nullptr), nop); },
+        "pointer not in allocated block");
+  fails([=] { runtime::SetFinalizer(ptr<Node>(), nullptr); }, "pointer not in allocated block");
   fails([=] { runtime::SetFinalizer(new Node, nop); }, "pointer not in allocated block");
   fails([=] { runtime::SetFinalizer(new Node, nullptr); }, "pointer not in allocated block");
   fails(

@@ -384,6 +384,16 @@ GORT_TEST("values with pointers come through slices, channels and any") {
   CHECK_GO(b.as<Node>()->next == n && a.as<slice<int>>()->len() == 3);
 }
 
+GORT_TEST("make of a slice without a length is a new nil slice") {
+  slice<int>* p = make<slice<int>>();
+  CHECK_GO(*p == nullptr && len(*p) == 0 && cap(*p) == 0);
+  *p = append(*p, 1, 2, 3);
+  ptr<slice<int>> q = p;
+  rt::GC();
+  CHECK_GO(len(*q) == 3 && (*q)[2] == 3);
+  static_assert(std::is_same_v<decltype(make<slice<int>>(3)), slice<int>>);
+}
+
 namespace {
 struct General {
   int x = 1;

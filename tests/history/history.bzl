@@ -9,7 +9,8 @@ wants the folder 6b37b15d9520/ with
     story.md      what happened and why, for people
 
 A fix that mends several failures has a patch for each: unfix-NAME.patch, and scenario-NAME.cc if
-scenario.cc does not do for all of them.
+scenario.cc does not do for all of them. Headers in the folder, and those next to the folders, are
+the scenarios' to include.
 """
 
 load("//tools/bazel:flags.bzl", "TSAN_OPTIONS")
@@ -59,7 +60,8 @@ def history_bug(commit):
                 ("fixed", "//runtime"),
             ]:
                 programs[_program(commit, unfixing, fix, mode)] = dict(
-                    srcs = [_scenario(commit, unfixing)],
+                    srcs = [_scenario(commit, unfixing)] +
+                           native.glob(["*.h", commit + "/*.h"], allow_empty = True),
                     mode = mode,
                     runtime = runtime,
                 )

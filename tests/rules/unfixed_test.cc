@@ -1,5 +1,6 @@
-// Built twice from the same source: against the runtime as it is and against the one that
-// unfix.patch was applied to. The first argument is what both its header and its source must say.
+// Built from the same source against the runtime as it is, against the one that unfix.patch was
+// applied to, and against one with the source part of that patch only. The arguments are what header
+// and source must say. The rest of the runtime is in each of them.
 
 #include <cstdio>
 #include <cstring>
@@ -7,10 +8,10 @@
 #include "tests/rules/fake.h"
 
 int main(int argc, char** argv) {
-  if (argc != 2) return 2;
-  std::printf("wanted %s; header says %s, source says %s\n", argv[1], fake::kHeader,
+  if (argc != 3) return 2;
+  std::printf("wanted %s, %s; header says %s, source says %s\n", argv[1], argv[2], fake::kHeader,
               fake::Source());
   const bool same =
-      std::strcmp(fake::kHeader, argv[1]) == 0 && std::strcmp(fake::Source(), argv[1]) == 0;
-  return same ? 0 : 1;
+      std::strcmp(fake::kHeader, argv[1]) == 0 && std::strcmp(fake::Source(), argv[2]) == 0;
+  return same && fake::fakeAsmTsan == fake::kTsan ? 0 : 1;
 }

@@ -118,6 +118,10 @@ def _goroutine_binary(name, srcs, deps, copts, defines, linkopts, **kwargs):
         **kwargs
     )
 
+def _goroutine_objects(name):
+    """The target that compiles goroutine code: goroutine.lds knows its objects by this name."""
+    return name + ".goroutine"
+
 def runtime_library(name, srcs, hdrs, copts = [], **kwargs):
     """The runtime itself, or another one built in its stead.
 
@@ -139,13 +143,25 @@ def runtime_library(name, srcs, hdrs, copts = [], **kwargs):
         alwayslink = True,
         copts = goroutine_copts() + copts,
         defines = runtime_defines(),
-        linkopts = runtime_linkopts(),
+        linkopts = runtime_linkopts() + ["-Wl,-T,$(location //tools/bazel:goroutine.lds)"],
         linkstatic = True,
-        deps = ["@libbacktrace"],
+        deps = [
+            "@libbacktrace",
+            "//tools/bazel:goroutine.lds",
+        ],
         **kwargs
     )
 
-def gort_library(name, srcs = [], hdrs = [], deps = [], copts = [], **kwargs):
+def gort_library(
+        name,
+        srcs = [],
+        hdrs = [],
+        deps = [],
+        copts = [],
+        tags = [],
+        testonly = False,
+        visibility = None,
+        **kwargs):
     """A library of goroutine code.
 
     Args:
@@ -154,16 +170,30 @@ def gort_library(name, srcs = [], hdrs = [], deps = [], copts = [], **kwargs):
       hdrs: its headers.
       deps: further libraries; //runtime is always one.
       copts: further compiler flags.
+      tags: of the target.
+      testonly: as everywhere.
+      visibility: as everywhere.
       **kwargs: of cc_library.
     """
+    objects = _goroutine_objects(name)
     cc_library(
-        name = name,
+        name = objects,
         srcs = srcs,
         hdrs = hdrs,
         copts = goroutine_copts() + copts,
         linkstatic = True,
+        tags = tags,
+        testonly = testonly,
+        visibility = visibility,
         deps = deps + [_RUNTIME],
         **kwargs
+    )
+    native.alias(
+        name = name,
+        actual = objects,
+        tags = tags,
+        testonly = testonly,
+        visibility = visibility,
     )
 
 def gort_binary(
@@ -202,7 +232,7 @@ def gort_binary(
       **kwargs: further attributes of the target (args, deprecation ...).
     """
     _check_mode("gort_binary", name, mode)
-    inner = name + ".inner"
+    inner = _goroutine_objects(name)
     _goroutine_binary(
         name = inner,
         srcs = srcs,
@@ -285,7 +315,7 @@ def gort_test(
         fail("gort_test \"%s\": flaky tests are not allowed" % name)
     if not modes:
         fail("gort_test \"%s\": modes is empty, so nothing would be tested" % name)
-    inner = name + ".inner"
+    inner = _goroutine_objects(name)
     _goroutine_binary(
         name = inner,
         srcs = srcs,

@@ -11,60 +11,28 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <string_view>
 
 #include "chaos/script.h"
-#include "runtime/chan.h"
 #include "runtime/go.h"
-#include "runtime/stack.h"
+#include "tests/history/36a432f27bbc/channel.h"
+#include "tests/history/stacks.h"
 
 using namespace gort;
 using chaos::Point;
 
 namespace {
 
-constexpr long kValue = 0x600d600d600d600d;
-constexpr long kNothing = 0x5151515151515151;
-
 // So that there is something to shrink, under ThreadSanitizer as well, where 128 KiB of every stack
 // are kept free.
 constexpr int kUsedKB = runtime::raceenabled ? 600 : 20;
 
-std::string_view theCase;
-chan<long> c, never;
 std::atomic<runtime::g*> ownerG;
 std::atomic<int> running;
 
-void check(const char* who, long got) {
-  if (got == kValue) return;
-  std::fprintf(stderr, "scenario: %s should have 0x%lx and has 0x%lx\n", who, kValue, got);
-  runtime::fatal("the value was lost");
-}
-
-// Uses about kb KiB of stack.
-GORT_NOINLINE void useStack(int kb) {
-  volatile char b[1024];
-  b[0] = static_cast<char>(kb);
-  if (kb > 1) useStack(kb - 1);
-  b[1] = b[0];
-}
-
-bool ownerSends() { return theCase == "send" || theCase == "select-send"; }
-
 void owner() {
-  useStack(kUsedKB);
+  scenario::useStack(kUsedKB);
   ownerG = runtime::getg();
-  long v = kNothing, w = kNothing;
-  if (theCase == "send") {
-    c.send(kValue);
-  } else if (theCase == "receive") {
-    select(recv_case(c, v));
-  } else if (theCase == "select-send") {
-    select(recv_case(never, w), send_case(c, kValue));
-  } else {
-    select(send_case(never, w), recv_case(c, v));
-  }
-  if (!ownerSends()) check("the receiver", v);
+  scenario::ownerOperates();
   running--;
 }
 
@@ -72,46 +40,19 @@ void owner() {
 void partner() {
   running++;
   while (chaos::VisitCount(Point::copystack_after_sudogs) == 0) runtime::Gosched();
-  if (ownerSends())
-    check("the receiver", c.recv());
-  else
-    c.send(kValue);
+  scenario::partnerOperates();
   running--;
 }
 
-// The owner is queued on c. Who is seen on a queue under the lock has parked for good.
-bool ownerQueued() {
-  runtime::hchan* ch = c.raw();
-  runtime::lock(&ch->lock);
-  const bool queued = (ownerSends() ? ch->sendq : ch->recvq).first.LoadRelaxed() != nullptr;
-  runtime::unlock(&ch->lock);
-  return queued;
-}
-
-// On g0, with the caller's goroutine out of _Grunning, like a mark worker.
-void shrink(runtime::g* gp) {
-  runtime::g* self = runtime::getg();
-  runtime::systemstack([self, gp] {
-    // As soon as the goroutine counts as waiting its own stack may be moved, closure and all.
-    runtime::g* caller = self;
-    runtime::g* owner = gp;
-    runtime::casGToWaiting(caller, runtime::_Grunning, runtime::waitReasonGCMarkTermination);
-    const runtime::suspendGState state = runtime::suspendG(owner);
-    runtime::shrinkstack(owner);
-    runtime::resumeG(state);
-    runtime::casgstatus(caller, runtime::_Gwaiting, runtime::_Grunning);
-  });
-}
-
 void mainmain() {
-  c = make_chan<long>();
-  never = make_chan<long>();
+  scenario::c = make_chan<long>();
+  scenario::never = make_chan<long>();
   running = 1;
   go(owner);
   go(partner);
-  while (running < 2 || !ownerQueued()) runtime::Gosched();
+  while (running < 2 || !scenario::ownerQueued()) runtime::Gosched();
   chaos::WakeScript();
-  shrink(ownerG);
+  scenario::shrink(ownerG);
   if (chaos::VisitCount(Point::copystack_after_sudogs) == 0)
     runtime::fatal("the stack did not move");
   while (running > 0) runtime::Gosched();
@@ -121,7 +62,7 @@ void mainmain() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  theCase = argc > 1 ? argv[1] : "receive";
+  scenario::theCase = argc > 1 ? argv[1] : "receive";
   // What has not been written yet in a new stack is 0xfd.
   setenv("GODEBUG", "stackpoison=1", 1);
   chaos::Script script;

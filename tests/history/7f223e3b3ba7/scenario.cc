@@ -16,6 +16,7 @@
 #include "runtime/mgc.h"
 #include "runtime/mheap.h"
 #include "runtime/stack.h"
+#include "tests/history/stacks.h"
 
 using namespace gort;
 using chaos::Point;
@@ -36,16 +37,8 @@ std::atomic<int> parked;
 std::atomic<bool> collected;
 runtime::g* parkedG[kGoroutines];
 
-// Uses about kb KiB of stack.
-GORT_NOINLINE void useStack(int kb) {
-  volatile char b[1024];
-  b[0] = static_cast<char>(kb);
-  if (kb > 1) useStack(kb - 1);
-  b[1] = b[0];
-}
-
 void parkWithLargeStack(int i, chan<int> never) {
-  useStack(kUsedKB);
+  scenario::useStack(kUsedKB);
   parkedG[i] = runtime::getg();
   parked++;
   never.recv();
@@ -59,22 +52,6 @@ runtime::uintptr roomInAllspans() {
     runtime::unlock(&runtime::mheap_.lock);
   });
   return room;
-}
-
-// Shrinks the stack of gp as a mark worker does: on g0, with the caller's goroutine out of
-// _Grunning.
-void shrink(runtime::g* gp) {
-  runtime::g* self = runtime::getg();
-  runtime::systemstack([self, gp] {
-    // As soon as the goroutine counts as waiting its own stack may be moved, closure and all.
-    runtime::g* caller = self;
-    runtime::g* victim = gp;
-    runtime::casGToWaiting(caller, runtime::_Grunning, runtime::waitReasonGCMarkTermination);
-    const runtime::suspendGState state = runtime::suspendG(victim);
-    if (runtime::isShrinkStackSafe(victim)) runtime::shrinkstack(victim);
-    runtime::resumeG(state);
-    runtime::casgstatus(caller, runtime::_Gwaiting, runtime::_Grunning);
-  });
 }
 
 void mainmain() {
@@ -93,7 +70,7 @@ void mainmain() {
   while (chaos::VisitCount(Point::markroot_span) == 0 ||
          chaos::VisitCount(Point::markroot_span) <= runtime::work.nspan - kSpansOfOneJob)
     runtime::Gosched();
-  for (int i = 0; i < kGoroutines; i++) shrink(parkedG[i]);
+  for (int i = 0; i < kGoroutines; i++) scenario::shrink(parkedG[i]);
   if (chaos::VisitCount(Point::recordspan_grown) == 0) runtime::fatal("allspans never grew");
   while (!collected) runtime::Gosched();
   std::fprintf(stderr, "scenario: marked with the old array\n");
