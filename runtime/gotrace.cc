@@ -14,6 +14,7 @@
 #include "error.h"
 #include "goruntime.h"
 #include "sync.h"
+#include "syscall.h"
 #include "trace.h"
 
 namespace gort::runtime::trace {
