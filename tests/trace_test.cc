@@ -1,6 +1,7 @@
 // The execution tracer: its API, and that `go tool trace` finds in the file what the program did. Goes
 // by Go's runtime/trace tests; TestUserTaskRegion has its name from there.
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -357,5 +358,61 @@ TEST_CASE("TestUserTaskRegion") {
               "kkkkkkkkkk: long\n"
               "end\n"
               "post-existing 0\n");
+      });
+}
+
+namespace {
+
+// A thread that the runtime has not made calls in; returns when it has ended.
+void callIn(const char* key) {
+  runtime::cgocall([key] {
+    pthread_t t;
+    pthread_create(
+        &t, nullptr,
+        [](void* arg) -> void* {
+          runtime::cgocallback([arg] {
+            runtime::Gosched();
+            println(static_cast<const char*>(arg), idOf(runtime::getg()));
+          });
+          return nullptr;
+        },
+        const_cast<char*>(key));
+    pthread_join(t, nullptr);
+  });
+}
+
+}  // namespace
+
+TEST_CASE("threads made by others") {
+  traceEverywhere(
+      "threads",
+      [](const std::string& path) {
+        runtime::ExpectCallbacks();
+        callIn("first");  // makes an M, which waits for the next one
+        int fd = startTo(path);
+        auto* wg = make<sync::WaitGroup>();
+        for (int i = 0; i < 20; i++) {
+          wg->Add(1);
+          go([wg] {
+            callIn("more");
+            wg->Done();
+          });
+        }
+        wg->Wait();
+        callIn("last");
+        stopTo(fd);
+      },
+      [](const std::string& path, const std::string& out) {
+        Trace t = readTrace(path);
+        for (const char* key : {"first", "last"}) {
+          INFO(std::string(key));
+          uint64_t id = printed(out, key);
+          CHECK(t.countAbout("GoCreate", id) == 1);
+          CHECK(t.countAbout("GoInSyscall", id) == 1);
+        }
+        uint64_t last = printed(out, "last");
+        CHECK(t.countAbout("GoSysExit", last) >= 1);
+        CHECK(t.countOf("GoSched", last) >= 1);
+        CHECK(t.countOf("GoSysCall", last) >= 1);
       });
 }
