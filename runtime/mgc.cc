@@ -27,6 +27,7 @@
 #include "runtime1.h"
 #include "sema.h"
 #include "stack.h"
+#include "trace.h"
 
 namespace gort::runtime {
 
@@ -202,6 +203,7 @@ void gcStart(gcTrigger trigger) {
   semacquire(&gcsema);
   semacquire(&worldsema);
   work.userForced = trigger.kind == gcTriggerCycle;
+  if (traceEnabled()) traceGCStart();
   for (std::int32_t i = 0; i < allp.len; i++) {
     p* pp = allp[i];
     if (std::uint32_t fg = pp->mcache->flushGen.Load(); fg != mheap_.sweepgen.Load()) {
@@ -221,6 +223,7 @@ void gcStart(gcTrigger trigger) {
   work.tstart = now;
   work.tSweepTerm = now;
   work.pauseStart = now;
+  if (traceEnabled()) traceGCSTWStart(1);
   systemstack([] { stopTheWorldWithSema(stwGCSweepTerm); });
   systemstack([] {
     finishsweep_m();
@@ -250,7 +253,7 @@ void gcStart(gcTrigger trigger) {
 
   mp = acquirem();
   systemstack([] {
-    std::int64_t t = startTheWorldWithSema();
+    std::int64_t t = startTheWorldWithSema(true);
     work.pauseNS += t - work.pauseStart;
     work.tMark = t;
     work.gcCPUTime += work.stwprocs * (work.tMark - work.tSweepTerm);
@@ -314,13 +317,14 @@ void gcMarkDone() {
     work.tMarkTerm = now;
     work.pauseStart = now;
     getg()->m->preemptoff = "gcing";
+    if (traceEnabled()) traceGCSTWStart(0);
     systemstack([] { stopTheWorldWithSema(stwGCMarkTerm); });
     bool restart = false;
     systemstack([&] { restart = workLeft(); });
     if (!restart) break;
     getg()->m->preemptoff = "";
     systemstack([] {
-      std::int64_t t = startTheWorldWithSema();
+      std::int64_t t = startTheWorldWithSema(true);
       work.pauseNS += t - work.pauseStart;
     });
     semrelease(&worldsema);
@@ -439,6 +443,7 @@ void gcMarkTermination() {
     casgstatus(curgp, _Gwaiting, _Grunning);
   });
   bool stwSwept = work.stwSwept;
+  if (traceEnabled()) traceGCDone();
   mp->traceback = 0;
   mp->preemptoff = "";
   if (gcphase != _GCoff) throw_("gc done but gcphase != _GCoff");
@@ -479,7 +484,7 @@ void gcMarkTermination() {
   if (!stwSwept && !sl.valid) throw_("failed to set sweep barrier");
   if (stwSwept && sl.valid) throw_("non-concurrent sweep failed to drain all sweep queues");
 
-  systemstack([] { startTheWorldWithSema(); });
+  systemstack([] { startTheWorldWithSema(true); });
   // These take their time, and the world need not wait for them.
   mProf_Flush();
   systemstack([] {

@@ -19,6 +19,7 @@
 #include "print.h"
 #include "proc.h"
 #include "runtime1.h"
+#include "trace.h"
 
 namespace gort::runtime {
 
@@ -218,6 +219,7 @@ bool sweepSpan(mspan* s, bool preserve) {
   if (mp->locks == 0 && mp->mallocing == 0 && gp != mp->g0) throw_("mspan.sweep: m is not locked");
   std::uint32_t sweepgen = mheap_.sweepgen.Load();
   checkSweepable(s, sweepgen, "mspan.sweep: bad span state");
+  if (traceEnabled()) traceGCSweepSpan(s->npages * _PageSize);
   mheap_.pagesSwept.Add(s->npages);
 
   if (s->specials != nullptr) sweepSpecials(s);
@@ -235,6 +237,7 @@ bool sweepSpan(mspan* s, bool preserve) {
   s->allocCount = nalloc;
   s->freeindex = 0;
   s->freeIndexForScan = 0;
+  if (traceEnabled()) traceGCSweepReclaimed(nfreed * s->elemsize);
   s->allocBits = s->gcmarkBits;
   s->gcmarkBits = newMarkBits(s->nelems);
   s->refillAllocCache(0);
@@ -300,6 +303,7 @@ void finishsweep_m() {
 
 void deductSweepCredit(uintptr spanBytes, uintptr callerSweepPages) {
   if (mheap_.sweepPagesPerByte == 0) return;
+  traceSweeping traced;
   for (;;) {
     std::uint64_t sweptBasis = mheap_.pagesSweptBasis.Load();
     std::uint64_t live = gcController.heapLive.Load();

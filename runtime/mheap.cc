@@ -16,6 +16,7 @@
 #include "point.h"
 #include "print.h"
 #include "proc.h"
+#include "trace.h"
 
 namespace gort::runtime {
 
@@ -60,6 +61,7 @@ atomic::Uintptr reclaimCredit;
 // Sweeps until npages have gone back to the page heap, or the budget is used up, or nothing is left:
 // so that garbage is used before the heap grows. The lock must not be held.
 void reclaim(uintptr npages) {
+  traceSweeping traced;
   for (int budget = reclaimBudget; npages > 0 && budget > 0; budget--) {
     uintptr credit = reclaimCredit.Load();
     if (credit > 0) {

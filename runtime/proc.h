@@ -134,6 +134,8 @@ struct pidleResult {
   p* pp;
   std::int64_t now;
 };
+// Entries of allp's array; those from allp.len on are dead or null. World stopped.
+extern std::int32_t allpcap;
 // Idle list; sched.lock must be held. now may be 0 for «not known».
 std::int64_t pidleput(p* pp, std::int64_t now);
 pidleResult pidleget(std::int64_t now);
@@ -271,7 +273,8 @@ GORT_INLINE void setwaiting(m* mp, mWait what) {
 GORT_INLINE void setworldstopper(m*) {}
 GORT_INLINE void setwaiting(m*, mWait) {}
 #endif
-std::int64_t startTheWorldWithSema();
+// emitTraceEvent: the tracer was told of the stop (traceGCSTWStart).
+std::int64_t startTheWorldWithSema(bool emitTraceEvent);
 void freezetheworld();
 extern atomic::Bool freezing;
 extern mutex deadlock;  // locked twice by who must never run again

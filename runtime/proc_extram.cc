@@ -25,6 +25,7 @@
 #include "signal_unix.h"
 #include "stack.h"
 #include "stubs.h"
+#include "trace.h"
 #include "tsan.h"
 
 namespace gort::runtime {
@@ -79,6 +80,9 @@ m* oneNewExtraM() {
   gp->startpc = reinterpret_cast<uintptr>(&runcallback);
   allgadd(gp);
   sched.ngsys.Add(1);
+  // execute tells the end of the call that it seems to come back from.
+  gp->sysblocktraced = true;
+  if (traceEnabled()) traceOneNewExtraM(gp);
   return mp;
 }
 

@@ -14,6 +14,7 @@
 #include "print.h"
 #include "proc.h"
 #include "stack.h"
+#include "trace.h"
 #include "tsan.h"
 
 namespace gort::runtime {
@@ -173,6 +174,7 @@ g* newproc1(const newprocargs& a, g* callergp, uintptr callerpc) {
     pp->goidcacheend = pp->goidcache + _GoidCacheBatch;
   }
   newg->goid = pp->goidcache++;
+  if (traceEnabled()) traceGoCreate(newg, newg->startpc);
   racegostart(newg);
   gcController.addScannableStack(static_cast<std::int64_t>(newg->stack.hi - newg->stack.lo));
   releasem(mp);

@@ -22,6 +22,7 @@
 #include "signal_unix.h"
 #include "stack.h"
 #include "symname.h"
+#include "trace.h"
 #include "tsan.h"
 
 // asm_amd64.S knows these.
@@ -129,6 +130,7 @@ void schedinit() {
   // There is one M and nothing runs on it yet.
   worldStopped();
   cpuinit();
+  traceinit();
   stackinit();
   mallocinit();
   asyncpreemptinit();

@@ -24,6 +24,7 @@
 #include "signal_unix.h"
 #include "stack.h"
 #include "timer.h"
+#include "trace.h"
 #include "traceback.h"
 #include "tsan.h"
 
@@ -348,6 +349,10 @@ void startm(p* pp, bool spinning, bool lockheld) {
 // otherwise it goes to the idle list. Must look at every source of work that findRunnable has.
 void handoffp(p* pp) {
   if (!runqempty(pp) || sched.runqsize != 0) {
+    startm(pp, false, false);
+    return;
+  }
+  if (traceActive() && traceReaderAvailable() != nullptr) {
     startm(pp, false, false);
     return;
   }

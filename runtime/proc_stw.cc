@@ -14,6 +14,7 @@
 #include "proc.h"
 #include "netpoll.h"
 #include "sema.h"
+#include "trace.h"
 
 namespace gort::runtime {
 
@@ -64,7 +65,7 @@ void stopTheWorld(stwReason reason) {
 }
 
 void startTheWorld() {
-  systemstack([] { startTheWorldWithSema(); });
+  systemstack([] { startTheWorldWithSema(false); });
   // worldsema is given to a waiter directly: a loop of stops by one goroutine must not starve the
   // others. Not preempted until it is released, or the new holder would wait for us to be scheduled.
   m* mp = acquirem();
@@ -123,6 +124,10 @@ void forEachPInternal(void (*fn)(p*)) {
     p* p2 = allp[i];
     if (p2->status.Load() == _Psyscall && p2->runSafePointFn.Load() == 1 &&
         p2->status.CompareAndSwap(_Psyscall, _Pidle)) {
+      if (traceEnabled()) {
+        traceGoSysBlock(p2);
+        traceProcStop(p2);
+      }
       p2->syscalltick++;
       handoffp(p2);
     }
@@ -156,6 +161,10 @@ void stopTheWorldWithSema(stwReason) {
   for (std::int32_t i = 0; i < allp.len; i++) {
     p* pp = allp[i];
     if (pp->status.Load() == _Psyscall && pp->status.CompareAndSwap(_Psyscall, _Pgcstop)) {
+      if (traceEnabled()) {
+        traceGoSysBlock(pp);
+        traceProcStop(pp);
+      }
       pp->syscalltick++;
       sched.stopwait--;
     }
@@ -192,7 +201,7 @@ void stopTheWorldWithSema(stwReason) {
   worldStopped();
 }
 
-std::int64_t startTheWorldWithSema() {
+std::int64_t startTheWorldWithSema(bool emitTraceEvent) {
   assertWorldStopped();
   m* mp = acquirem();
   setworldstopper(nullptr);
@@ -227,6 +236,7 @@ std::int64_t startTheWorldWithSema() {
     }
   }
   std::int64_t startTime = nanotime();
+  if (emitTraceEvent && traceEnabled()) traceGCSTWDone();
   // There may be more work than the Ps with local work show; if not, the M stops again.
   wakep();
   releasem(mp);

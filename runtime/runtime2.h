@@ -30,6 +30,7 @@ struct mspan;
 struct _defer;
 struct _panic;
 struct deferframe;
+struct traceBuf;
 struct allThreadsFn;
 
 // A set of signals as the kernel has it: bit n-1 stands for signal n.
@@ -245,6 +246,12 @@ struct g {
   // Labels of the CPU and goroutine profiles (proflabel.h), in collected memory; markroot follows it.
   // Owner; the signal handler on the thread that runs g reads it.
   atomic::Racy<void*> labels;
+  // Execution tracer (trace.h). They go with the goroutine: owned by who runs it, or makes it
+  // runnable, or has stopped the world.
+  bool sysblocktraced;  // the tracer knows of the system call that g is in
+  std::int64_t sysexitticks;  // cputicks when that call returned, 0 for not known
+  std::uint64_t traceseq;  // of its last event
+  struct p* tracelastp;  // the P of its last event
 
   void* racectx;  // TSan fiber; null in plain builds
   uintptr racestack;  // its shadow-stack position when empty
@@ -308,6 +315,8 @@ struct m {
   void* waitlock;
   traceBlockReason waitTraceBlockReason;
   int waitTraceSkip;
+  bool
+      startingtrace;  // in StartTrace, which writes events before the tracer is enabled; this thread
 
   std::uint32_t syscalltick;
   struct m* freelink;  // on sched.freem
@@ -459,6 +468,11 @@ struct p {
   void* pinnerCache;  // cleared in each cycle; nothing is kept there yet
 
   heapStatsDelta statsDelta;
+
+  // Execution tracer. Owner, or who has stopped the world.
+  struct traceBuf* tracebuf;
+  bool traceSweep;  // between traceGCSweepStart and traceGCSweepDone
+  uintptr traceSwept, traceReclaimed;  // bytes, in that time
 
   // Ask this P to enter the scheduler soon, whatever runs on it. Relaxed as g.preempt.
   atomic::Racy<bool> preempt;

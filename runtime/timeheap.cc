@@ -51,12 +51,15 @@ void freeTimersBlock(timer** b, std::int32_t cap) {
 
 void growTimers(p* pp) {
   if (pp->timerslen < pp->timerscap) return;
-  std::int32_t cap = pp->timerscap == 0 ? minTimersCap : pp->timerscap * 2;
-  timer** b = allocTimersBlock(cap);
-  for (std::int32_t i = 0; i < pp->timerslen; i++) b[i] = pp->timers[i];
-  if (pp->timers != nullptr) freeTimersBlock(pp->timers, pp->timerscap);
-  pp->timers = b;
-  pp->timerscap = cap;
+  // On g0: no stack may grow under a leaf.
+  systemstack([pp] {
+    std::int32_t cap = pp->timerscap == 0 ? minTimersCap : pp->timerscap * 2;
+    timer** b = allocTimersBlock(cap);
+    for (std::int32_t i = 0; i < pp->timerslen; i++) b[i] = pp->timers[i];
+    if (pp->timers != nullptr) freeTimersBlock(pp->timers, pp->timerscap);
+    pp->timers = b;
+    pp->timerscap = cap;
+  });
 }
 
 // ---- the heap ----
