@@ -60,12 +60,12 @@ void freeAncestors(ancestorInfo* a);
 // stack, or, if closurefree is not null, closure is kept by pointer and given to closurefree when
 // the goroutine ends. startpc is the address shown for the goroutine's function.
 struct newprocargs {
-  void (*fn)(void*);          // called with the address of the closure
-  void* closure;              // captured values
-  std::uint32_t size;         // bytes to copy to the new stack; 0: pass the pointer itself
+  void (*fn)(void*);  // called with the address of the closure
+  void* closure;  // captured values
+  std::uint32_t size;  // bytes to copy to the new stack; 0: pass the pointer itself
   void (*closurefree)(void*);  // destroys a closure that is passed by pointer
   uintptr startpc;
-  bool pinned;   // large stack, never moved
+  bool pinned;  // large stack, never moved
   bool systemg;  // a goroutine of the runtime itself
 };
 void newproc(const newprocargs& a, uintptr callerpc);
