@@ -59,11 +59,6 @@ void freemcache(mcache* c) {
   });
 }
 
-mcache* getMCache(m* mp) {
-  p* pp = mp->p;
-  return pp == nullptr ? nullptr : pp->mcache;
-}
-
 void mcache::refill(struct spanClass spc) {
   mspan* s = alloc[spc.v];
   if (s->allocCount != s->nelems) throw_("refill of span with free space remaining");

@@ -50,6 +50,10 @@ struct mcache {
 
 mcache* allocmcache();
 void freemcache(mcache* c);
-mcache* getMCache(m* mp);  // null when mp has no P
+// Null when mp has no P.
+GORT_INLINE mcache* getMCache(const m* mp) {
+  const p* pp = mp->p;
+  return GORT_LIKELY(pp != nullptr) ? pp->mcache : nullptr;
+}
 
 }  // namespace gort::runtime

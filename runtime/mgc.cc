@@ -212,7 +212,11 @@ void gcStart(gcTrigger trigger) {
     }
   }
   gcBgMarkStartWorkers();
-  systemstack([] { gcResetMarkState(); });
+  systemstack([] {
+    gcResetMarkState();
+    // So that little of it is left for the pause.
+    drainUnsweptSets();
+  });
   work.maxprocs = gomaxprocs;
   work.stwprocs = work.maxprocs < ncpu ? work.maxprocs : ncpu;
   work.heap0 = gcController.heapLive.Load();

@@ -283,19 +283,24 @@ void sweepReset() {
   sweep.state.Store(0);
 }
 
+void drainUnsweptSets() {
+  std::uint32_t sg = mheap_.sweepgen.Load();
+  for (int i = 0; i < numSpanClasses; i++)
+    for (spanSet* set : {mheap_.central[i].partialUnswept(sg), mheap_.central[i].fullUnswept(sg)})
+      while (set->pop() != nullptr) {
+      }
+}
+
 void finishsweep_m() {
   assertWorldStopped();
   while (sweepone() != ~uintptr(0)) npausesweep.Add(1);
   if ((sweep.state.Load() & ~sweepDrained) != 0)
     throw_("active sweepers found at start of mark phase");
-  // Spans that were found by index have left their entries behind (mcentral.h).
+  drainUnsweptSets();
   std::uint32_t sg = mheap_.sweepgen.Load();
   for (int i = 0; i < numSpanClasses; i++) {
-    for (spanSet* set : {mheap_.central[i].partialUnswept(sg), mheap_.central[i].fullUnswept(sg)}) {
-      while (set->pop() != nullptr) {
-      }
-      set->reset();
-    }
+    mheap_.central[i].partialUnswept(sg)->reset();
+    mheap_.central[i].fullUnswept(sg)->reset();
   }
   wakeScavenger();
   nextMarkBitArenaEpoch();

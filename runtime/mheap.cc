@@ -211,25 +211,4 @@ void mheap::freeManual(mspan* s, spanAllocType typ) {
   unlock(&lock);
 }
 
-GORT_NOSPLIT mspan* spanOf(uintptr p) {
-  if (p >= maxAlloc) return nullptr;
-  heapArena* ha = mheap_.arenas[p / heapArenaBytes].LoadAcq();
-  if (ha == nullptr) return nullptr;
-  mspan* s = ha->spans[p % heapArenaBytes / _PageSize];
-  if (s == nullptr || p < s->startAddr || p >= s->startAddr + (s->npages << _PageShift))
-    return nullptr;
-  return s;
-}
-
-GORT_NOSPLIT mspan* spanOfHeap(uintptr p) {
-  if (p >= maxAlloc) return nullptr;
-  heapArena* ha = mheap_.arenas[p / heapArenaBytes].LoadAcq();
-  if (ha == nullptr) return nullptr;
-  mspan* s = ha->spans[p % heapArenaBytes / _PageSize];
-  // The state first: who reads mSpanInUse may read the rest.
-  if (s == nullptr || s->state.LoadAcq() != mSpanInUse || p < s->startAddr || p >= s->limit)
-    return nullptr;
-  return s;
-}
-
 }  // namespace gort::runtime
