@@ -141,7 +141,8 @@ void sigprof(uintptr pc, uintptr sp, uintptr bp, g* gp, m* mp) {
   if (mp->profilehz == 0) return;
   mp->mallocing++;
 
-  uintptr stk[maxCPUProfStack];
+  // Zeroing it would be a call of memset, which TSan intercepts.
+  [[clang::uninitialized]] uintptr stk[maxCPUProfStack];
   int n = sigcallers(pc, sp, bp, gp, mp, stk);
   if (n <= 1 && !inText(pc)) {
     // Code without frames that is not the program's.
