@@ -7,9 +7,9 @@
 #include <charconv>
 #include <cmath>
 
-#include "goruntime.h"
 #include "pprof_internal.h"
 #include "runtime.h"
+#include "syscall.h"
 
 namespace gort::runtime::pprof {
 

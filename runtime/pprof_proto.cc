@@ -11,6 +11,7 @@
 #include "goruntime.h"
 #include "os_linux.h"
 #include "pprof_internal.h"
+#include "syscall.h"
 
 namespace gort::runtime::pprof {
 

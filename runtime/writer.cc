@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <sys/syscall.h>
 
-#include "goruntime.h"
+#include "syscall.h"
 
 namespace gort::runtime {
 
