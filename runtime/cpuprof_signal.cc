@@ -176,7 +176,7 @@ void cpuProfile::add(void* tag, const uintptr* stk, int n) {
 void cpuProfile::addNonGo(const uintptr* stk, int n) {
   lockSignal();
   if (numExtra + 1 + n < static_cast<int>(sizeof extra / sizeof extra[0])) {
-    extra[numExtra++] = static_cast<uintptr>(1 + n);
+    extra[numExtra++] = 1 + static_cast<uintptr>(n);
     for (int i = 0; i < n; i++) extra[numExtra++] = stk[i];
   } else {
     lostExtra++;
