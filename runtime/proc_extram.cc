@@ -46,7 +46,7 @@ struct callback {
 };
 
 // The thread's stack, for g0.
-void setg0bounds(g* g0) {
+void callbackUpdateSystemStack(g* g0) {
   pthread_attr_t attr;
   void* lo = nullptr;
   std::size_t size = 0;
@@ -64,7 +64,7 @@ m* oneNewExtraM() {
   mp->g0 = newpersistent<g>();
   mp->g0->m = mp;
   mp->isextra = true;
-  setg0bounds(mp->g0);
+  callbackUpdateSystemStack(mp->g0);
   setg(mp->g0);
   setstackguard(mp->g0->stackguard0);
   racethreadinit(mp->g0);
@@ -120,7 +120,7 @@ void needm(stack_t* altstack, sigset* mask) {
     mp = oneNewExtraM();
   } else {
     mp->schedlink = nullptr;
-    setg0bounds(mp->g0);
+    callbackUpdateSystemStack(mp->g0);
     setg(mp->g0);
     setstackguard(mp->g0->stackguard0);
     racethreadinit(mp->g0);
@@ -160,7 +160,9 @@ void dropm(const stack_t* altstack, sigset mask) {
 }  // namespace
 
 GORT_NOSPLIT void cgocallback(void (*fn)(void*), void* arg) {
-  if (getg() != nullptr) {
+  if (g* gp = getg(); gp != nullptr) {
+    // In a function that cgocall runs: its goroutine is in a system call.
+    if (gp == gp->m->g0) throw_("cgocallback on a system stack");
     fn(arg);
     return;
   }

@@ -23,6 +23,10 @@ mutex deadlock;
 atomic::Uint32 worldsema{1};
 atomic::Uint32 gcsema{1};
 
+#if GORT_POINTS
+atomic::Racy<m*> worldstopper;
+#endif
+
 namespace {
 
 constexpr const char* stwReasonStrings[] = {
@@ -91,22 +95,7 @@ void forEachP(waitReason reason, void (*fn)(p*)) {
   });
 }
 
-namespace {
-
-#if GORT_POINTS
-// See m.waitingforps.
-GORT_INLINE void setwaitingforps(m* mp, bool waiting) {
-  if (waiting) {
-    mp->waitingfp = reinterpret_cast<uintptr>(__builtin_frame_address(0));
-    mp->waits = mp->waits + 1;
-  }
-  mp->waitingforps = waiting;
-}
-#else
-GORT_INLINE void setwaitingforps(m*, bool) {}
-#endif
-
-}  // namespace
+namespace {}  // namespace
 
 void forEachPInternal(void (*fn)(p*)) {
   m* mp = acquirem();
@@ -139,9 +128,9 @@ void forEachPInternal(void (*fn)(p*)) {
     }
   }
   if (wait) {
-    setwaitingforps(mp, true);
+    setwaiting(mp, mWaitSafePoints);
     while (!notetsleep(&sched.safePointNote, 100 * 1000)) preemptall();
-    setwaitingforps(mp, false);
+    setwaiting(mp, mWaitNone);
     noteclear(&sched.safePointNote);
   }
   if (sched.safePointWait != 0) throw_("forEachP: not done");
@@ -158,6 +147,7 @@ void stopTheWorldWithSema(stwReason) {
   // Whoever waits for a lock of ours would never stop.
   if (mp->locks > 0) throw_("stopTheWorld: holding locks");
   lock(&sched.lock);
+  setworldstopper(mp);
   sched.stopwait = gomaxprocs;
   sched.gcwaiting.Store(true);
   preemptall();
@@ -180,7 +170,9 @@ void stopTheWorldWithSema(stwReason) {
   POINT(stoptheworld_before_wait);
   if (wait) {
     // A request for preemption may be lost; repeat until all have stopped.
+    setwaiting(mp, mWaitWorld);
     while (!notetsleep(&sched.stopnote, 100 * 1000)) preemptall();
+    setwaiting(mp, mWaitNone);
     noteclear(&sched.stopnote);
   }
   const char* bad = nullptr;
@@ -203,6 +195,7 @@ void stopTheWorldWithSema(stwReason) {
 std::int64_t startTheWorldWithSema() {
   assertWorldStopped();
   m* mp = acquirem();
+  setworldstopper(nullptr);
   if (netpollinited()) {
     gList list = netpoll(0);
     injectglist(&list);

@@ -254,6 +254,14 @@ inline constexpr std::uint8_t gTrackingPeriod = 8;
 
 using mstartfn_t = void (*)();
 
+// What an M waits for, spinning or with a time limit, other than a lock or a goroutine.
+enum mWait : std::uint8_t {
+  mWaitNone,
+  mWaitSafePoints,  // forEachPInternal: Ps that have not run the function
+  mWaitWorld,  // stopTheWorldWithSema: Ps that have not stopped
+  mWaitAllThreads,  // doAllThreadsSyscall: Ms that have not made the call
+};
+
 struct m {
   struct g* g0;  // goroutine with the scheduling stack; constant
   struct g* gsignal;  // signal-handling g; constant after minit
@@ -338,11 +346,13 @@ struct m {
   // reader. Null otherwise. Written on this thread; chaos/ reads them from outside.
   atomic::Racy<mutex*> waitinglock;
   atomic::Racy<uintptr> waitingfp;
-  // While this thread is in suspendG: the goroutine that it waits for, else null; and in
-  // forEachPInternal, while it waits for the Ps that have not run the function. waits is raised
-  // before each such wait, so that a reader knows one from the next. As above.
+  // While this thread is in suspendG: the goroutine that it waits for, else null; which other thing it
+  // waits for; and whether it is in a signal handler, whatever else it was doing, and waits for the
+  // receiver of signals (sigsend). waits is raised before each such wait, so that a reader knows one
+  // from the next. As above.
   atomic::Racy<struct g*> waitinggoroutine;
-  atomic::Racy<bool> waitingforps;
+  atomic::Racy<mWait> waitingfor;
+  atomic::Racy<bool> waitingreceiver;
   atomic::Racy<std::uint64_t> waits;
 #endif
 };

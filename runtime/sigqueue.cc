@@ -9,6 +9,10 @@
 
 namespace gort::runtime {
 
+#if GORT_POINTS
+atomic::Racy<g*> sigreceiver;
+#endif
+
 namespace {
 
 enum : std::uint32_t { sigIdle, sigReceiving, sigSending, sigFixup };
@@ -30,6 +34,37 @@ struct {
 
 void setbit(atomic::Uint32* w, std::uint32_t s) { w[s / 32].Or(bitOf(s)); }
 void clearbit(atomic::Uint32* w, std::uint32_t s) { w[s / 32].And(~bitOf(s)); }
+
+// See m.waitingreceiver. The handler may have interrupted another wait.
+struct receiverWait {
+#if GORT_POINTS
+  GORT_INLINE void begin() {
+    g* gp = getg();
+    if (mp != nullptr || gp == nullptr) return;
+    mp = gp->m;
+    interruptedfp = mp->waitingfp;
+    mp->waitingfp = reinterpret_cast<uintptr>(__builtin_frame_address(0));
+    mp->waits = mp->waits + 1;
+    mp->waitingreceiver = true;
+  }
+  GORT_INLINE void end() {
+    if (mp == nullptr) return;
+    mp->waitingreceiver = false;
+    mp->waitingfp = interruptedfp;
+  }
+  m* mp = nullptr;
+  uintptr interruptedfp = 0;
+#else
+  GORT_INLINE void begin() {}
+  GORT_INLINE void end() {}
+#endif
+};
+
+GORT_INLINE void setsigreceiver([[maybe_unused]] g* gp) {
+#if GORT_POINTS
+  sigreceiver = gp;
+#endif
+}
 
 // The receiver's sleep in sigReceiving. False if there is nothing to take: it was for sigFixup.
 bool sleepForSignal() {
@@ -66,6 +101,8 @@ GORT_SIGNALSAFE bool sigsend(std::uint32_t s) {
     }
     if (sig.mask[s / 32].CompareAndSwap(mask, mask | bit)) break;
   }
+  POINT(sigsend_begin);
+  receiverWait wait;
   for (bool sent = false; !sent;) {
     switch (sig.state.Load()) {
       case sigIdle:
@@ -82,17 +119,20 @@ GORT_SIGNALSAFE bool sigsend(std::uint32_t s) {
       case sigFixup:
         // The receiver's thread has a system call to make before it goes to sigIdle. If this thread
         // has too, nobody but this handler can make it.
+        wait.begin();
         mDoFixupAndOSYield();
         break;
       default:
         throw_("sigsend: inconsistent state");
     }
   }
+  wait.end();
   sig.delivering.Add(-1u);
   return true;
 }
 
 std::uint32_t signal_recv() {
+  setsigreceiver(getg());
   for (;;) {
     for (std::uint32_t i = 0; i < nsig; i++) {
       if ((sig.recv[i / 32] & bitOf(i)) == 0) continue;

@@ -18,8 +18,7 @@
 //  - Nothing that a handler calls here takes a lock, allocates, or is seen by TSan.
 #pragma once
 
-#include "lock_futex.h"
-#include "sys.h"
+#include "runtime2.h"
 
 namespace gort::runtime {
 
@@ -37,6 +36,10 @@ void signal_ignore(std::uint32_t s);
 
 void sigInitIgnored(std::uint32_t s);  // the process began with s ignored
 bool signal_ignored(std::uint32_t s);
+
+#if GORT_POINTS
+extern atomic::Racy<struct g*> sigreceiver;  // that signal_recv answers; for chaos/
+#endif
 
 // World stopped: wakes the thread of signal_recv's goroutine, if it sleeps there.
 void sigRecvPrepareForFixup();
