@@ -141,7 +141,8 @@ void sigprof(uintptr pc, uintptr sp, uintptr bp, g* gp, m* mp) {
   if (mp->profilehz == 0) return;
   mp->mallocing++;
 
-  uintptr stk[maxCPUProfStack];
+  // Zeroing it would be a call of memset, which TSan intercepts.
+  [[clang::uninitialized]] uintptr stk[maxCPUProfStack];
   int n = sigcallers(pc, sp, bp, gp, mp, stk);
   if (n <= 1 && !inText(pc)) {
     // Code without frames that is not the program's.
@@ -175,7 +176,7 @@ void cpuProfile::add(void* tag, const uintptr* stk, int n) {
 void cpuProfile::addNonGo(const uintptr* stk, int n) {
   lockSignal();
   if (numExtra + 1 + n < static_cast<int>(sizeof extra / sizeof extra[0])) {
-    extra[numExtra++] = static_cast<uintptr>(1 + n);
+    extra[numExtra++] = 1 + static_cast<uintptr>(n);
     for (int i = 0; i < n; i++) extra[numExtra++] = stk[i];
   } else {
     lostExtra++;

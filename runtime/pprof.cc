@@ -42,6 +42,8 @@ error writeRuntimeProfile(Writer w, int debug, std::string_view name,
   }
   std::vector<stack> stks;
   std::vector<LabelSet> labels;
+  stks.reserve(p.size());
+  labels.reserve(p.size());
   for (std::size_t i = 0; i < p.size(); i++) {
     auto stk = p[i].Stack();
     stks.emplace_back(stk.begin(), stk.end());
@@ -146,6 +148,7 @@ error printCountProfile(Writer w, int debug, std::string_view name, const std::v
     byKey->try_emplace(key, entry{key, i, 0}).first->second.count++;
   }
   std::vector<entry> entries;
+  entries.reserve(byKey->size());
   for (auto& [key, e] : *byKey) entries.push_back(e);
   std::sort(entries.begin(), entries.end(), [](const entry& a, const entry& b) {
     return a.count != b.count ? a.count > b.count : a.key < b.key;
@@ -233,6 +236,7 @@ error Profile::WriteTo(Writer w, int debug) {
   if (impl_->write != nullptr) return impl_->write(w, debug);
   std::vector<stack> all;
   impl_->mu.Lock();
+  all.reserve(impl_->m.size());
   for (auto& [value, stk] : impl_->m) all.push_back(stk);
   impl_->mu.Unlock();
   std::sort(all.begin(), all.end());

@@ -7,7 +7,6 @@
 #include <charconv>
 #include <cmath>
 
-#include "goruntime.h"
 #include "pprof_internal.h"
 #include "runtime.h"
 #include "syscall.h"

@@ -261,6 +261,7 @@ std::uint64_t profileBuilder::location(uintptr addr, std::size_t inlined) {
   if (!isNew) return id;
   const pcFrames& p = sym_.lookup(addr);
   std::vector<std::uint64_t> ids;
+  ids.reserve(p.frames.size());
   for (const symFrame& f : p.frames) ids.push_back(function(f));
 
   auto start = pb_.startMessage();
@@ -287,6 +288,7 @@ void profileBuilder::sample(std::span<const std::int64_t> values, std::span<cons
                             hideFn hide, std::span<const sampleLabel> labels) {
   auto r = sym_.visible(stk, hide);
   std::vector<std::uint64_t> locs;
+  locs.reserve(r.end - r.first);
   for (std::size_t i = r.first; i < r.end; i++)
     locs.push_back(location(stk[i], i == r.first ? r.inlined : 0));
 

@@ -58,6 +58,7 @@ const pcFrames& symbolizer::lookup(uintptr addr) {
   pcFrames& r = cache_[addr];
   r.pc = pc;
   r.entry = buf->f.entry;
+  r.frames.reserve(static_cast<std::size_t>(buf->fr.n));
   for (int i = 0; i < buf->fr.n; i++)
     r.frames.push_back({std::string(buf->names[i].data(), buf->names[i].size()),
                         buf->fr.frames[i].file, buf->fr.frames[i].line});

@@ -71,6 +71,7 @@ std::string tabwriter(std::string_view text) {
     lines.push_back(std::move(c));
   }
   std::vector<std::vector<std::size_t>> widths;
+  widths.reserve(lines.size());
   for (const cells& c : lines) widths.emplace_back(c.size());
   for (std::size_t i = 0; i < lines.size(); i++)
     for (std::size_t col = 0; col + 1 < lines[i].size(); col++)

@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <sys/syscall.h>
 
+#include "cpuprof.h"
 #include "goruntime.h"
 #include "malloc.h"
 #include "os_linux.h"
@@ -100,7 +101,11 @@ void entercurg() { gogo(getg()->m->curg); }
 
 }  // namespace
 
-GORT_NOINLINE void runcallback(void (*fn)(void*), void* arg) { fn(arg); }
+GORT_NOINLINE void runcallback(void (*fn)(void*), void* arg) {
+  // This way to goroutine code does not lead through execute.
+  if (std::int32_t hz = sched.profilehz; getg()->m->profilehz != hz) setThreadCPUProfiler(hz);
+  fn(arg);
+}
 
 void ExpectCallbacks() { iscgo.Store(true); }
 
@@ -139,6 +144,8 @@ void dropm(const stack_t* altstack, sigset mask) {
   m* mp = getg()->m;
   g* gp = mp->curg;
   sigblock(false);
+  // The timer is this thread's, and the M goes to another.
+  if (mp->profilehz != 0) setThreadCPUProfiler(0);
   casgstatus(gp, _Gsyscall, _Gdead);
   gp->preemptStop = false;
   gp->syscallsp = 0;

@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <sys/syscall.h>
 
-#include "goruntime.h"
 #include "syscall.h"
 
 namespace gort::runtime {

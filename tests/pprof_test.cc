@@ -224,11 +224,9 @@ GORT_TEST("waits are in the block profile, as long as they were") {
     wg = make<sync::WaitGroup>();
     wg->Add(1);
   });
-  checkBlocked("main.waitsForCond", runtime::waitReasonSyncCondWait, waitsForCond, [] {
-    mu->Lock();
-    cond->Signal();
-    mu->Unlock();
-  });
+  // Without the lock, which the waiter would have to wait for besides.
+  checkBlocked("main.waitsForCond", runtime::waitReasonSyncCondWait, waitsForCond,
+               [] { cond->Signal(); });
   checkBlocked(
       "main.locks", runtime::waitReasonSyncMutexLock, locks, [] { mu->Unlock(); },
       [] { mu->Lock(); });
