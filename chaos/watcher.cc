@@ -258,15 +258,19 @@ std::vector<StackFrame> FramesAt(std::uint64_t pc) {
 // Follows saved frame pointers from fp while they stay on one of the stacks of mp.
 void WalkFrames(const runtime::m* mp, std::uint64_t fp, std::vector<StackFrame>* stack) {
   const runtime::g* stacks[] = {mp->g0, mp->gsignal, mp->curg};
+  auto on = [](const runtime::g* gp, std::uint64_t p) {
+    return gp != nullptr && p >= gp->stack.lo && p + 16 <= gp->stack.hi && p % 8 == 0;
+  };
   auto onStack = [&](std::uint64_t p) {
-    for (const runtime::g* gp : stacks)
-      if (gp != nullptr && p >= gp->stack.lo && p + 16 <= gp->stack.hi && p % 8 == 0) return true;
-    return false;
+    return std::any_of(std::begin(stacks), std::end(stacks),
+                       [&](const runtime::g* gp) { return on(gp, p); });
   };
   for (int i = 0; i < kMaxFrames && onStack(fp); i++) {
     const auto* frame = reinterpret_cast<const std::uint64_t*>(fp);
     for (StackFrame& f : FramesAt(frame[1])) stack->push_back(std::move(f));
-    if (frame[0] <= fp) return;
+    // Out of a signal handler, to what it interrupted, it may go downwards.
+    const bool leaves = on(mp->gsignal, fp) && !on(mp->gsignal, frame[0]);
+    if (frame[0] <= fp && !leaves) return;
     fp = frame[0];
   }
 }

@@ -5,9 +5,25 @@
 using namespace gort;
 using namespace gort::history;
 
+namespace {
+
+// The call has begun, and no thread has been sent the signal yet.
+runtime::atomic::Bool armed;
+
+GORT_SIGNALSAFE void arm() { armed.Store(true); }
+
+// Without the fix threads come by with nothing to do, too, before the call and after it.
+GORT_SIGNALSAFE void signalMyself() {
+  if (!armed.Swap(false)) return;
+  runtime::rawsyscall(SYS_tgkill, runtime::rawsyscall(SYS_getpid), runtime::gettid(), SIGHUP);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   chaos::Script script;
-  script.On(Point::mdofixup_locked).Times(1).Signal(SIGHUP);
+  script.On(Point::allthreads_receiver_told).Times(1).Call(arm);
+  script.On(Point::mdofixup_locked).Call(signalMyself);
   script.InstallAsleep();
   return Main(argc, argv, [] {
     listen();

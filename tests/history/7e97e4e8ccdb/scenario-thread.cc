@@ -8,11 +8,11 @@ using namespace gort::history;
 
 namespace {
 
-std::atomic<runtime::m*> parked;
+runtime::atomic::Pointer<runtime::m> parked;
 
 // On the thread that has stopped the world. Returns when the other one is in its handler.
 GORT_SIGNALSAFE void signalParked() {
-  runtime::m* mp = parked.load(std::memory_order_relaxed);
+  runtime::m* mp = parked.Load();
   runtime::rawsyscall(SYS_tgkill, runtime::rawsyscall(SYS_getpid), static_cast<long>(mp->procid),
                       SIGHUP);
   while (chaos::VisitCount(Point::sigsend_begin) == 0) runtime::osyield();
@@ -27,12 +27,12 @@ int main(int argc, char** argv) {
   return Main(argc, argv, [] {
     go([] {
       runtime::LockOSThread();
-      parked = runtime::getg()->m;
+      parked.Store(runtime::getg()->m);
       select();
     });
     listen();
     // Its goroutine blocks for ever; so does its thread.
-    while (parked == nullptr || !parked.load()->blocked) runtime::Gosched();
+    while (parked.Load() == nullptr || !parked.Load()->blocked) runtime::Gosched();
     callAndListen();
   });
 }
