@@ -97,7 +97,7 @@ void runtimemain(void*) {
   forcegcargs.fn = [](void*) { forcegchelper(); };
   forcegcargs.startpc = reinterpret_cast<uintptr>(&forcegchelper);
   forcegcargs.systemg = true;
-  newproc(forcegcargs, getcallerpc());
+  newproc(forcegcargs, reinterpret_cast<uintptr>(&runtimemain) + 1);
   gcenable();
   mainMain(mainArg);
   // Another goroutine may be running deferred calls for a panic: let it finish and print, rather
