@@ -96,6 +96,9 @@ void goexit0(g* gp) {
   gp->lockedm = nullptr;
   mp->lockedg = nullptr;
   gp->preemptStop = false;
+  gp->preemptShrink = false;  // the next goroutine in this g may be pinned
+  gp->paniconfault = false;
+  gp->sig = 0;
   gp->_defer = nullptr;  // should be true already but just in case
   gp->_panic = nullptr;  // not null for Goexit during a panic
   gp->deferframe_ = nullptr;
