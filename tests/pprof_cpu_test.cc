@@ -12,8 +12,6 @@ namespace pprof = runtime::pprof;
 
 namespace {
 
-std::string file;
-
 // CPU time that the thread has used, in ns.
 std::int64_t threadTime() {
   timespec ts;
@@ -51,19 +49,6 @@ void start() {
   CHECK_GO(!pprof::StartCPUProfile(fd));
 }
 
-template <class F, class C>
-void withProfile(F f, C check) {
-  file = profileFile("cpu");
-  for (int procs : kProcs) {
-    Result r = run_go(f, {{"GOMAXPROCS", std::to_string(procs)}});
-    INFO("GOMAXPROCS=" << procs << ": " << r.str());
-    REQUIRE(r.status == 0);
-    REQUIRE(!r.has("WARNING: ThreadSanitizer"));
-    check();
-  }
-  unlink(file.c_str());
-}
-
 // Percent that b is of a and b.
 double share(double a, double b) { return 100 * b / (a + b); }
 
@@ -71,6 +56,7 @@ double share(double a, double b) { return 100 * b / (a + b); }
 
 TEST_CASE("a known split of work, within five points") {
   withProfile(
+      "cpu",
       [] {
         start();
         auto* wg = make<sync::WaitGroup>();
@@ -99,6 +85,7 @@ TEST_CASE("a known split of work, within five points") {
 
 TEST_CASE("labels of a goroutine are on its samples") {
   withProfile(
+      "cpu",
       [] {
         start();
         for (const char* kind : {"short", "long"})

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "tests/crash.h"
+#include "tests/pprof_list.h"
 #include "tests/pprof_wait.h"
 
 using namespace gort;
@@ -12,21 +13,8 @@ namespace pprof = runtime::pprof;
 
 namespace {
 
-struct Node {
-  ptr<Node> next;
-  char pad[1000];
-};
 constexpr std::int64_t nodeSize = 1024;  // of its size class
 
-GORT_NOINLINE ptr<Node> makeList(int n) {
-  ptr<Node> head;
-  for (int i = 0; i < n; i++) {
-    ptr<Node> x = make<Node>();
-    x->next = head;
-    head = x;
-  }
-  return head;
-}
 GORT_NOINLINE void makeGarbage(int n) { runtime::KeepAlive(makeList(n)); }
 
 // The sum of the records whose stacks contain the function.

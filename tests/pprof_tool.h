@@ -19,6 +19,23 @@ inline std::string profileFile(const std::string& name) {
   return std::string(dir != nullptr ? dir : "/tmp") + "/" + name + "." + std::to_string(getpid());
 }
 
+// The profile that withProfile's scenario writes.
+inline std::string file;
+
+// Runs f with each number of Ps; it writes a profile to file. Calls check with that.
+template <class F, class C>
+void withProfile(const char* name, F f, C check) {
+  file = profileFile(name);
+  for (int procs : kProcs) {
+    Result r = run_go(f, {{"GOMAXPROCS", std::to_string(procs)}});
+    INFO("GOMAXPROCS=" << procs << ": " << r.str());
+    REQUIRE(r.status == 0);
+    REQUIRE(!r.has("WARNING: ThreadSanitizer"));
+    check();
+  }
+  unlink(file.c_str());
+}
+
 // Writes the profile to the file. In a scenario.
 inline void writeProfile(const char* name, const std::string& file) {
   int fd = open(file.c_str(), O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
@@ -31,7 +48,7 @@ inline void writeProfile(const char* name, const std::string& file) {
 inline std::string tool(const std::string& args, const std::string& file) {
   const char* go = "/usr/bin/go";
   REQUIRE_MESSAGE(access(go, X_OK) == 0,
-                  "go is not installed; on Debian 12: GORT_WITH_GO=1 ./bazelw version");
+                  "go is not installed; ./bazelw version installs it on Debian 12");
   std::string home = profileFile("home");
   std::string command = "HOME=" + home + " PPROF_TMPDIR=" + home + " " + go + " tool pprof " +
                         args + " " + file + " 2>&1";

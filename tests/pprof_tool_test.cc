@@ -3,6 +3,7 @@
 
 #include "runtime/os_linux.h"
 #include "tests/chan_wait.h"
+#include "tests/pprof_list.h"
 #include "tests/pprof_tool.h"
 
 using namespace gort;
@@ -11,46 +12,17 @@ namespace pprof = runtime::pprof;
 
 namespace {
 
-struct Node {
-  ptr<Node> next;
-  char pad[1000];
-};
-
-GORT_NOINLINE ptr<Node> makeList(int n) {
-  ptr<Node> head;
-  for (int i = 0; i < n; i++) {
-    ptr<Node> x = make<Node>();
-    x->next = head;
-    head = x;
-  }
-  return head;
-}
 GORT_NOINLINE ptr<Node> makeKept() { return makeList(1000); }
 GORT_NOINLINE void makeDropped() { runtime::KeepAlive(makeList(3000)); }
 
 GORT_NOINLINE void parksHere(chan<int> c) { c.recv(); }
 GORT_NOINLINE void parksThere(chan<int> c) { c.recv(); }
 
-std::string file;
-
-// Runs f with each number of Ps; it writes a profile to file. Calls check with that.
-template <class F, class C>
-void withProfile(F f, C check) {
-  file = profileFile("profile");
-  for (int procs : kProcs) {
-    Result r = run_go(f, {{"GOMAXPROCS", std::to_string(procs)}});
-    INFO("GOMAXPROCS=" << procs << ": " << r.str());
-    REQUIRE(r.status == 0);
-    REQUIRE(!r.has("WARNING: ThreadSanitizer"));
-    check();
-  }
-  unlink(file.c_str());
-}
-
 }  // namespace
 
 TEST_CASE("heap") {
   withProfile(
+      "profile",
       [] {
         runtime::MemProfileRate = 1;
         ptr<Node> kept = makeKept();
@@ -77,6 +49,7 @@ TEST_CASE("heap") {
 
 TEST_CASE("allocs, sampled") {
   withProfile(
+      "profile",
       [] {
         runtime::MemProfileRate = 16 << 10;
         for (int i = 0; i < 10; i++) makeDropped();
@@ -94,6 +67,7 @@ TEST_CASE("allocs, sampled") {
 
 TEST_CASE("goroutine, with labels") {
   withProfile(
+      "profile",
       [] {
         auto c = make_chan<int>();
         for (int i = 0; i < 7; i++) go(parksHere, c);
@@ -117,6 +91,7 @@ TEST_CASE("goroutine, with labels") {
 
 TEST_CASE("block and mutex") {
   withProfile(
+      "profile",
       [] {
         runtime::SetBlockProfileRate(1);
         auto c = make_chan<int>();
@@ -146,6 +121,7 @@ TEST_CASE("block and mutex") {
         CHECK(lineOf(top, "main.parksHere").cum == 8);
       });
   withProfile(
+      "profile",
       [] {
         runtime::SetMutexProfileFraction(1);
         auto* mu = make<sync::Mutex>();
@@ -170,6 +146,7 @@ TEST_CASE("block and mutex") {
 
 TEST_CASE("threadcreate, and a profile of the program's own") {
   withProfile(
+      "profile",
       [] {
         runtime::LockOSThread();
         writeProfile("threadcreate", file);
@@ -178,6 +155,7 @@ TEST_CASE("threadcreate, and a profile of the program's own") {
         CHECK(tool("-raw", file).find("PeriodType: threadcreate count\n") != std::string::npos);
       });
   withProfile(
+      "profile",
       [] {
         auto* p = pprof::NewProfile("connections");
         auto* a = make<int>(1);
@@ -189,6 +167,7 @@ TEST_CASE("threadcreate, and a profile of the program's own") {
 
 TEST_CASE("text with debug 1 is read as well") {
   withProfile(
+      "profile",
       [] {
         runtime::MemProfileRate = 1;
         ptr<Node> kept = makeKept();

@@ -11,13 +11,12 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <chrono>
-#include <cstdlib>
 #include <random>
 #include <thread>
 
 #include "runtime/sigqueue.h"
 #include "tests/gc_programs.h"
+#include "tests/soak.h"
 
 using namespace gort;
 using namespace gort::test;
@@ -25,8 +24,6 @@ using namespace gort::test;
 namespace {
 
 namespace rt = gort::runtime;
-
-std::uint32_t seed;  // of this round; the child inherits it
 
 // Who sends: a thread that the runtime does not know and that gets no signals itself.
 class Storm {
@@ -117,7 +114,7 @@ std::int64_t spinning() {
 }
 
 void stormRound() {
-  std::mt19937 random(seed);
+  std::mt19937 random(soakSeed);
   auto hangups = make_chan<os::Signal>(1);
   os::signal::Notify(hangups, SIGHUP, SIGCHLD);
   auto quit = make_chan<bool>();
@@ -186,31 +183,14 @@ void stormRound() {
   CHECK_GO(hangups.recv() == SIGHUP);
 }
 
-std::string pick(std::mt19937* random, std::initializer_list<const char*> of) {
-  return *(of.begin() + (*random)() % of.size());
+Env settings(std::mt19937* random) {
+  return {{"GODEBUG", "gccheckmark=" + pick(random, {"0", "1"}) +
+                          ",gcevery=" + pick(random, {"0", "5000"}) +
+                          ",stackmoveall=" + pick(random, {"0", "0", "1"})},
+          {"GOGC", pick(random, {"50", "100", "400"})},
+          {"GOMAXPROCS", pick(random, {"1", "2", "4", "8"})}};
 }
 
 }  // namespace
 
-TEST_CASE("storm") {
-  const char* seconds = std::getenv("GORT_STORM_SECONDS");
-  const auto until = std::chrono::steady_clock::now() +
-                     std::chrono::seconds(seconds != nullptr ? std::atoi(seconds) : 5);
-  std::mt19937 random(std::random_device{}());
-  int rounds = 0;
-  do {
-    seed = static_cast<std::uint32_t>(random());
-    const Env env = {{"GODEBUG", "gccheckmark=" + pick(&random, {"0", "1"}) +
-                                     ",gcevery=" + pick(&random, {"0", "5000"}) +
-                                     ",stackmoveall=" + pick(&random, {"0", "0", "1"})},
-                     {"GOGC", pick(&random, {"50", "100", "400"})},
-                     {"GOMAXPROCS", pick(&random, {"1", "2", "4", "8"})}};
-    Result r = run_go(stormRound, env);
-    INFO("seed " << seed << " GODEBUG=" << env.at("GODEBUG") << " GOGC=" << env.at("GOGC")
-                 << " GOMAXPROCS=" << env.at("GOMAXPROCS") << "\n"
-                 << r.str());
-    REQUIRE(r.status == 0);
-    rounds++;
-  } while (std::chrono::steady_clock::now() < until);
-  MESSAGE(rounds << " rounds");
-}
+TEST_CASE("storm") { soak("GORT_STORM_SECONDS", settings, stormRound); }

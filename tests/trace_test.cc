@@ -10,6 +10,7 @@
 #include "tests/chan_wait.h"
 #include "tests/gotrace.h"
 #include "tests/harness.h"
+#include "tests/pipes.h"
 
 using namespace gort;
 using namespace gort::test;
@@ -27,24 +28,6 @@ int startTo(const std::string& path) {
 void stopTo(int fd) {
   trace::Stop();
   ::close(fd);
-}
-
-struct pipefds {
-  int r, w;
-};
-pipefds makepipe() {
-  pipefds p;
-  CHECK_GO(syscall::RawSyscall(SYS_pipe2, reinterpret_cast<long>(&p), O_CLOEXEC) == 0);
-  return p;
-}
-
-void readByte(int fd) {
-  char b = 0;
-  CHECK_GO(syscall::Syscall(SYS_read, fd, reinterpret_cast<long>(&b), 1) == 1);
-}
-void writeByte(int fd) {
-  char b = 0;
-  CHECK_GO(syscall::Syscall(SYS_write, fd, reinterpret_cast<long>(&b), 1) == 1);
 }
 
 // Runs f on a goroutine and returns when that is in a system call and has lost its P to a stopped world.
@@ -68,7 +51,7 @@ GORT_NOINLINE void mutexWaiter(sync::Mutex* mu) {
   mu->Lock();
   mu->Unlock();
 }
-GORT_NOINLINE void pipeReader(int fd) { readByte(fd); }
+GORT_NOINLINE void pipeReader(int fd) { readbyte(fd); }
 
 }  // namespace
 
@@ -194,15 +177,15 @@ TEST_CASE("system calls") {
       "system calls",
       [](const std::string& path) {
         pipefds early = makepipe(), late = makepipe();
-        runtime::g* inCall = startInSyscall([=] { readByte(early.r); });
+        runtime::g* inCall = startInSyscall([=] { readbyte(early.r); });
         println("early", idOf(inCall));
         println("waiting",
                 idOf(startBlocked(runtime::waitReasonSleep, [] { time::Sleep(time::Hour); })));
         int before = runtime::NumGoroutine();
         int fd = startTo(path);
         println("late", idOf(startInSyscall([=] { pipeReader(late.r); })));
-        writeByte(early.w);
-        writeByte(late.w);
+        writebyte(early.w, 0);
+        writebyte(late.w, 0);
         // The reader of the trace has come, the one of early has gone.
         while (runtime::NumGoroutine() != before) runtime::Gosched();
         stopTo(fd);
