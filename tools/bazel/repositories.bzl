@@ -170,6 +170,8 @@ _zlib = repository_rule(
 _LLVM_TOOLS = {
     "LLD": (["ld.lld-19", "ld.lld"], "lld-19"),
     "LLVM_SYMBOLIZER": (["llvm-symbolizer-19", "llvm-symbolizer"], "llvm-19"),
+    "LLVM_NM": (["llvm-nm-19"], "llvm-19"),
+    "LLVM_OBJDUMP": (["llvm-objdump-19"], "llvm-19"),
     "CLANG_FORMAT": (["clang-format-19"], "clang-format-19"),
     "CLANG_TIDY": (["clang-tidy-19"], "clang-tidy-19"),
 }
