@@ -140,7 +140,8 @@ GORT_SIGNALSAFE bool mDoFixup() {
 }
 
 GORT_SIGNALSAFE void mDoFixupAndOSYield() {
-  mDoFixup();
+  // A thread that is not ours has no call to make.
+  if (getg() != nullptr) mDoFixup();
   osyield();
 }
 

@@ -9,9 +9,7 @@
 
 namespace gort::runtime {
 
-#if GORT_POINTS
 atomic::Racy<g*> sigreceiver;
-#endif
 
 namespace {
 
@@ -60,10 +58,10 @@ struct receiverWait {
 #endif
 };
 
-GORT_INLINE void setsigreceiver([[maybe_unused]] g* gp) {
-#if GORT_POINTS
-  sigreceiver = gp;
-#endif
+// The signal has interrupted the very thread that the receiver sleeps on, or has just woken on.
+GORT_INLINE bool onReceiversThread() {
+  g* gp = getg();
+  return gp != nullptr && gp->m->curg != nullptr && gp->m->curg == sigreceiver;
 }
 
 // The receiver's sleep in sigReceiving. False if there is nothing to take: it was for sigFixup.
@@ -117,8 +115,13 @@ GORT_SIGNALSAFE bool sigsend(std::uint32_t s) {
         sent = true;
         break;
       case sigFixup:
-        // The receiver's thread has a system call to make before it goes to sigIdle. If this thread
-        // has too, nobody but this handler can make it.
+        // The receiver is about to put sigIdle. On its own thread it cannot while this handler runs, so
+        // it is done here; the receiver then takes it for a signal, which it is.
+        if (onReceiversThread()) {
+          sig.state.CompareAndSwap(sigFixup, sigIdle);
+          break;
+        }
+        // Elsewhere it may be waiting for who has stopped the world, and he for this thread's call.
         wait.begin();
         mDoFixupAndOSYield();
         break;
@@ -132,7 +135,7 @@ GORT_SIGNALSAFE bool sigsend(std::uint32_t s) {
 }
 
 std::uint32_t signal_recv() {
-  setsigreceiver(getg());
+  sigreceiver = getg();
   for (;;) {
     for (std::uint32_t i = 0; i < nsig; i++) {
       if ((sig.recv[i / 32] & bitOf(i)) == 0) continue;

@@ -7,7 +7,8 @@
 //    to sigIdle wakes it;
 //  - sigSending: something was put in while nobody waited: the receiver looks at once;
 //  - sigFixup: doAllThreadsSyscall has woken the receiver, so that its thread makes the call. Senders
-//    wait for sigIdle, which needs the receiver's thread only, neither a P nor a goroutine.
+//    wait for sigIdle, which needs the receiver's thread only, neither a P nor a goroutine; and on that
+//    thread they put it themselves.
 //
 // Invariants:
 //  - Every transition is a compare-and-swap by the one who makes it, or, out of sigFixup, a store of
@@ -37,9 +38,9 @@ void signal_ignore(std::uint32_t s);
 void sigInitIgnored(std::uint32_t s);  // the process began with s ignored
 bool signal_ignored(std::uint32_t s);
 
-#if GORT_POINTS
-extern atomic::Racy<struct g*> sigreceiver;  // that signal_recv answers; for chaos/
-#endif
+// The goroutine that signal_recv answers. Set by itself; handlers take any recent value, which is right
+// on the thread that it runs on.
+extern atomic::Racy<struct g*> sigreceiver;
 
 // World stopped: wakes the thread of signal_recv's goroutine, if it sleeps there.
 void sigRecvPrepareForFixup();
