@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <string>
 
 #include "runtime/chan.h"
 #include "runtime/malloc.h"
@@ -45,6 +46,8 @@ std::string NameOfLock(const runtime::mutex* l) {
     if (l == known.lock) return known.name;
   for (int i = 0; i < runtime::allp.len; i++)
     if (l == &runtime::allp[i]->timersLock) return "timersLock of P" + std::to_string(i);
+  for (runtime::m* mp = runtime::allm; mp != nullptr; mp = mp->alllink)
+    if (l == &mp->mFixup.lock) return "mFixup.lock of M" + std::to_string(mp->id);
   if (l->rank == runtime::lockRankHchan)
     return "lock of channel " +
            Hex(reinterpret_cast<std::uintptr_t>(l) - offsetof(runtime::hchan, lock));

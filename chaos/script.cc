@@ -1,5 +1,7 @@
 #include "chaos/script.h"
 
+#include <sys/syscall.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
@@ -189,6 +191,13 @@ void Do(const Action& action, Point here, std::uint64_t number, runtime::g* gp) 
     case Action::kMoveStack:
       MoveStack(gp);
       return;
+    case Action::kSignal:
+      runtime::rawsyscall(SYS_tgkill, runtime::rawsyscall(SYS_getpid), runtime::gettid(),
+                          action.number);
+      return;
+    case Action::kCall:
+      action.fn();
+      return;
   }
 }
 
@@ -301,6 +310,8 @@ void Script::Builder::Yield() { Finish({Action::kYield, {}, 0, {}}); }
 void Script::Builder::HoldUntil(Point p) { Finish({Action::kHold, {}, 0, p}); }
 void Script::Builder::Await(Point p) { Finish({Action::kAwait, {}, 0, p}); }
 void Script::Builder::MoveStack() { Finish({Action::kMoveStack, {}, 0, {}}); }
+void Script::Builder::Signal(int sig) { Finish({Action::kSignal, {}, sig, {}}); }
+void Script::Builder::Call(void (*fn)()) { Finish({Action::kCall, {}, 0, {}, fn}); }
 void Script::Builder::Off() { Finish({Action::kOff, {}, 0, {}}); }
 
 Script& Script::HappensAfter(Point later, Point earlier) {

@@ -54,6 +54,10 @@ class Script {
     // The goroutine's stack is moved by the next function that it enters, as if there were no room
     // for it. Nothing on a system stack.
     void MoveStack();
+    // Signal sig comes to this thread: at once, unless it is blocked there.
+    void Signal(int sig);
+    // Calls fn, on a system stack. TSan must not see what it does: GORT_SIGNALSAFE.
+    void Call(void (*fn)());
     // Nothing; terms added later are not looked at.
     void Off();
 

@@ -11,8 +11,8 @@ namespace gort::chaos {
 
 namespace {
 
-const std::vector<std::string> kActions = {"off",   "throw", "delay", "yield",
-                                           "print", "hold",  "await", "movestack"};
+const std::vector<std::string> kActions = {"off",  "throw", "delay",     "yield", "print",
+                                           "hold", "await", "movestack", "signal"};
 const std::vector<std::string> kConditions = {"holding", "after", "visit", "suspending"};
 
 // Recursive descent without backtracking. The first error is kept, and everything after it gives up
@@ -242,6 +242,11 @@ class Parser {
       Expect("(");
       action.number = ExpectNumber("microseconds, from 1 to 60000000", 1);
       if (action.number > 60000000) Fail("a delay is at most 60000000 microseconds");
+    } else if (name == "signal") {
+      action.kind = Action::kSignal;
+      Expect("(");
+      action.number = ExpectNumber("the number of a signal, from 1 to 64", 1);
+      if (action.number > 64) Fail("signals are numbered from 1 to 64");
     } else if (name == "hold" || name == "await") {
       action.kind = name == "hold" ? Action::kHold : Action::kAwait;
       Expect("(");
@@ -251,7 +256,7 @@ class Parser {
       known.insert(known.end(), kConditions.begin(), kConditions.end());
       FailAt(start, name.empty()
                         ? "expected an action (off, throw, delay, yield, print, hold, await, "
-                          "movestack)"
+                          "movestack, signal)"
                         : "unknown action \"" + std::string(name) + "\"" + DidYouMean(name, known));
       return action;
     }

@@ -8,6 +8,7 @@
 //   cond   = "holding(" lock ")" | "after(" point ")" | "visit(" N ")" | "suspending(" goid ")"
 //   action = "off" | "yield" | "throw(" text ")" | "print(" text ")"
 //          | "delay(" microseconds ")" | "hold(" point ")" | "await(" point ")" | "movestack"
+//          | "signal(" number ")"
 //
 // Blanks between the parts mean nothing. In a text, \) and \\ stand for ) and \.
 //
@@ -51,11 +52,14 @@ struct Action {
     kHold,  // wait until another thread has come to `point`, at any time since the start
     kAwait,  // wait until another thread comes to `point` after this one came here
     kMoveStack,  // the goroutine's stack is moved by the next function that it enters
+    kSignal,  // signal `number` comes to this thread
+    kCall,  // call `fn`; only in scripts, the grammar has no word for it
   };
   Kind kind = kOff;
   std::string text;
   std::int64_t number = 0;
   Point point{};
+  void (*fn)() = nullptr;
 };
 
 struct Term {

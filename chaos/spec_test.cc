@@ -53,8 +53,8 @@ TEST_CASE("each action") {
       "retake_before_cas=off;retake_before_cas=delay(20);retake_before_cas=print(x y);"
       "retake_before_cas=hold(selectgo_locked);retake_before_cas=visit(7):yield;"
       "retake_before_cas=await(selectgo_locked);retake_before_cas=movestack;"
-      "retake_before_cas=suspending(1):yield");
-  REQUIRE(rules.size() == 8);
+      "retake_before_cas=suspending(1):yield;retake_before_cas=signal(1)");
+  REQUIRE(rules.size() == 9);
   CHECK(rules[0].terms[0].action.kind == Action::kOff);
   CHECK(rules[1].terms[0].action.number == 20);
   CHECK(rules[2].terms[0].action.text == "x y");
@@ -66,6 +66,8 @@ TEST_CASE("each action") {
   CHECK(rules[6].terms[0].action.kind == Action::kMoveStack);
   CHECK(rules[7].terms[0].conditions[0].kind == Condition::kSuspending);
   CHECK(rules[7].terms[0].conditions[0].number == 1);
+  CHECK(rules[8].terms[0].action.kind == Action::kSignal);
+  CHECK(rules[8].terms[0].action.number == 1);
 }
 
 TEST_CASE("a star names several points") {
@@ -83,7 +85,7 @@ TEST_CASE("errors say where and what was expected") {
   CHECK(Error("zzz*=off") == "0: no point matches \"zzz*\"");
   CHECK(Error("mallocgc_begin") == "14: expected \"=\"");
   CHECK(Error("mallocgc_begin=") ==
-        "15: expected an action (off, throw, delay, yield, print, hold, await, movestack)");
+        "15: expected an action (off, throw, delay, yield, print, hold, await, movestack, signal)");
   CHECK(Error("mallocgc_begin=thorw(x)") == "15: unknown action \"thorw\"; did you mean throw?");
   CHECK(Error("mallocgc_begin=throw") == "20: expected \"(\"");
   CHECK(Error("mallocgc_begin=throw()") == "21: expected a text");
@@ -102,7 +104,7 @@ TEST_CASE("errors say where and what was expected") {
   CHECK(Error("mallocgc_begin=5%visit(1):off") ==
         "17: conditions stand in front of the probability and the count");
   CHECK(Error("mallocgc_begin=off->") ==
-        "20: expected an action (off, throw, delay, yield, print, hold, await, movestack)");
+        "20: expected an action (off, throw, delay, yield, print, hold, await, movestack, signal)");
   CHECK(Error("mallocgc_begin=off;") == "19: expected the name of a point");
   CHECK(Error("mallocgc_begin=off off") == "19: expected \"->\", \";\" or the end");
   CHECK(Error("mallocgc_begin=99999999999999999999*off") == "15: the number is too large");

@@ -49,7 +49,7 @@ StackFrame OutsideLock(const std::vector<StackFrame>& stack) {
     const std::string& f = frame.function;
     if (f.starts_with("runtime.lock") || f.starts_with("runtime.futex") ||
         f.starts_with("runtime.suspendG") || f.starts_with("runtime.systemstack") ||
-        f.starts_with("runtime.forEachG"))
+        f.starts_with("runtime.forEachG") || f.starts_with("runtime.stopTheWorldWithSema"))
       continue;
     return frame;
   }
@@ -76,6 +76,18 @@ std::string DescribeCycle(const std::vector<Waiter>& cycle) {
       case Waiter::kP:
         text += "waits until " + w.wanted + " has passed a safe point" + where + ";\n";
         text += holder + " runs on it, and does not come to one";
+        break;
+      case Waiter::kWorld:
+        text += "waits until " + w.wanted + " has stopped" + where + ";\n";
+        text += holder + " runs on it, and does not stop";
+        break;
+      case Waiter::kThread:
+        text += "waits until " + w.wanted + " has made its system call" + where + ";\n";
+        text += holder + " does not come to it";
+        break;
+      case Waiter::kReceiver:
+        text += "waits in a signal handler for " + w.wanted + where + ";\n";
+        text += w.because + " " + holder;
         break;
     }
     text += ".\nstack of M" + std::to_string(w.m) + ":\n";
@@ -107,11 +119,22 @@ std::string DrawCycle(const std::vector<Waiter>& cycle) {
       case Waiter::kP:
         lines.push_back(" |  waits until it has passed a safe point, " + where);
         break;
+      case Waiter::kWorld:
+        lines.push_back(" |  waits until it has stopped, " + where);
+        break;
+      case Waiter::kThread:
+        lines.push_back(" |  waits until it has made the system call, " + where);
+        break;
+      case Waiter::kReceiver:
+        lines.push_back(" |  waits in a signal handler, " + where);
+        break;
     }
     lines.emplace_back(" v");
     lines.push_back("[" + w.wanted + "]");
     if (w.kind == Waiter::kLock) lines.push_back(" |  taken " + InFunction(w.takenIn));
-    lines.push_back(last + (w.kind == Waiter::kLock ? "held by" : "run by"));
+    lines.push_back(last + (w.kind == Waiter::kLock       ? "held by"
+                            : w.kind == Waiter::kReceiver ? w.because
+                                                          : "run by"));
   }
   std::size_t widest = 0;
   for (const std::string& line : lines) widest = std::max(widest, Width(line));

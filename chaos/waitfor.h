@@ -2,8 +2,9 @@
 // in, tests make their own.
 //
 // An M waits for one thing at a time: a lock, which another M holds; a goroutine that it wants to
-// stop (suspendG), which another M runs; or a P that has yet to pass a safe point (forEachP), which
-// another M runs. So the graph is a set of chains, and a cycle is found by walking. (forEachP waits
+// stop (suspendG), which another M runs; a P that has yet to pass a safe point (forEachP) or to stop
+// (stopTheWorld), which another M runs; another M that has to make a system call; or, in a signal
+// handler, the receiver of signals, which needs a P that another M has. So the graph is a set of chains, and a cycle is found by walking. (forEachP waits
 // for several Ps, and for all of them: any one that cannot come will do.) A cycle is a deadlock for
 // certain: each thing in it is given back by a thread in it or not at all.
 #pragma once
@@ -32,6 +33,9 @@ struct Waiter {
     kLock,  // asleep until a lock is free
     kGoroutine,  // in suspendG, spinning until a goroutine stops
     kP,  // in forEachP, until a P has passed a safe point
+    kWorld,  // in stopTheWorld, until a P has stopped
+    kThread,  // in doAllThreadsSyscall, until another M has made the call
+    kReceiver,  // in a signal handler, until the receiver of signals has done something
   };
   Kind kind = kLock;
   std::int64_t m = 0;
@@ -39,6 +43,7 @@ struct Waiter {
   std::int64_t goroutine = 0;  // that it runs, 0 for none
   std::string wanted;  // name of the lock, "goroutine 7", "P 2"
   std::int64_t holder = -1;  // M that holds the lock or runs the goroutine or the P, -1 for none
+  std::string because;  // kReceiver: why the receiver does not run, ending in the holder
   StackFrame takenIn;  // where the holder took the lock
   std::vector<StackFrame> stack;  // of this M, innermost first
 };

@@ -6,6 +6,9 @@
 //    it; but its wait has a number (m.waits). A cycle with such threads is believed if it was the
 //    same, with the same numbers, at kLooks looks one after the other: each wait in it was then
 //    there all the time, and so was what it waits for.
+//  - A signal handler that waits for the receiver of signals (sigsend) spins as well. It is in a cycle
+//    only if the receiver is runnable, and who keeps it from a P waits itself: who has stopped the
+//    world, or is about to; or each of those that have the Ps.
 //  - suspendG's wait ends with its goroutine's leaving _Grunning, forEachP's with all Ps' having run
 //    the function. The first is in a cycle only if the goroutine is _Grunning, on an M that waits
 //    itself; the second only through a P that has not run the function, on an M that waits itself.
@@ -32,6 +35,7 @@
 #include "chaos/waitfor.h"
 #include "runtime/os_linux.h"
 #include "runtime/proc.h"
+#include "runtime/sigqueue.h"
 #include "runtime/symtab.h"
 
 // TSan's; absent in other builds.
@@ -57,8 +61,8 @@ struct WaitingM {
   Waiter::Kind kind;
   runtime::mutex* lock;  // kLock
   runtime::g* gp;  // kGoroutine
-  runtime::p* pp;  // kP
-  runtime::m* owner;  // of the lock; or who runs gp or pp
+  runtime::p* pp;  // kP, kWorld
+  runtime::m* owner;  // of the lock; who runs gp or pp; kThread: the M itself
   std::uint64_t number;  // m.waits
   std::uint64_t fp;
   std::uint64_t switches;  // kLock: times that the kernel has switched the thread
@@ -109,18 +113,69 @@ runtime::m* RunnerOf(runtime::g* gp) {
 }
 
 bool Waits(const runtime::m* mp) {
-  return mp->waitinglock != nullptr || mp->waitinggoroutine != nullptr || mp->waitingforps;
+  return mp->waitinglock != nullptr || mp->waitinggoroutine != nullptr || mp->waitingreceiver ||
+         mp->waitingfor != runtime::mWaitNone;
 }
 
-// A P that has not run the ragged barrier's function, on an M that waits itself; null for none.
-runtime::p* StuckP(const runtime::m* self) {
+// A P of which `holds up` is true, on an M other than self that waits itself; null for none.
+template <class F>
+runtime::p* StuckP(const runtime::m* self, F holdsUp) {
   for (std::int32_t i = 0; i < runtime::allp.len; i++) {
     runtime::p* pp = runtime::allp[i];
-    if (pp == nullptr || pp->runSafePointFn.Load() == 0) continue;
+    if (pp == nullptr || !holdsUp(pp)) continue;
     const runtime::m* mp = pp->m;
     if (mp != nullptr && mp != self && Waits(mp)) return pp;
   }
   return nullptr;
+}
+
+// An M that waits itself and has a system call to make; null for none.
+runtime::m* StuckThread() {
+  for (runtime::m* mp = runtime::allm; mp != nullptr; mp = mp->alllink)
+    if (mp->mFixup.used.Load() != 0 && Waits(mp)) return mp;
+  return nullptr;
+}
+
+bool ReceiverIsRunnable() {
+  runtime::g* gp = runtime::sigreceiver;
+  return gp != nullptr && (runtime::readgstatus(gp) & ~runtime::_Gscan) == runtime::_Grunnable;
+}
+
+// Who keeps the receiver of signals from a P: who has stopped the world, or, if every P is taken by
+// one who waits himself, the first of these. Null for nobody.
+runtime::m* ReceiverKeptBy() {
+  if (!ReceiverIsRunnable()) return nullptr;
+  if (runtime::m* mp = runtime::worldstopper; mp != nullptr) return Waits(mp) ? mp : nullptr;
+  runtime::m* first = nullptr;
+  for (std::int32_t i = 0; i < runtime::allp.len; i++) {
+    runtime::p* pp = runtime::allp[i];
+    runtime::m* mp = pp == nullptr ? nullptr : static_cast<runtime::m*>(pp->m);
+    if (mp == nullptr || !Waits(mp)) return nullptr;
+    if (first == nullptr) first = mp;
+  }
+  return first;
+}
+
+// Fills in what mp waits for, if it is not a lock or a goroutine; false if nothing is known.
+bool OtherWait(runtime::m* mp, WaitingM* w) {
+  switch (mp->waitingfor) {
+    case runtime::mWaitSafePoints:
+      w->kind = Waiter::kP;
+      w->pp = StuckP(mp, [](runtime::p* pp) { return pp->runSafePointFn.Load() != 0; });
+      break;
+    case runtime::mWaitWorld:
+      w->kind = Waiter::kWorld;
+      w->pp = StuckP(mp, [](runtime::p* pp) { return pp->status.Load() == runtime::_Prunning; });
+      break;
+    case runtime::mWaitAllThreads:
+      w->kind = Waiter::kThread;
+      w->owner = StuckThread();
+      return w->owner != nullptr;
+    case runtime::mWaitNone:
+      break;
+  }
+  if (w->pp != nullptr) w->owner = w->pp->m;
+  return w->owner != nullptr;
 }
 
 std::vector<WaitingM> Look() {
@@ -130,15 +185,16 @@ std::vector<WaitingM> Look() {
     if (runtime::mutex* lock = mp->waitinglock; lock != nullptr && lock != &runtime::deadlock) {
       w.lock = lock;
       w.owner = lock->owner;
+    } else if (mp->waitingreceiver) {
+      // In a handler: whatever the interrupted code waits for does not matter now.
+      w.kind = Waiter::kReceiver;
+      w.gp = runtime::sigreceiver;
+      w.owner = ReceiverKeptBy();
     } else if (runtime::g* gp = mp->waitinggoroutine; gp != nullptr) {
       w.kind = Waiter::kGoroutine;
       w.gp = gp;
       w.owner = RunnerOf(gp);
-    } else if (runtime::p* pp = mp->waitingforps ? StuckP(mp) : nullptr; pp != nullptr) {
-      w.kind = Waiter::kP;
-      w.pp = pp;
-      w.owner = pp->m;
-    } else {
+    } else if (!OtherWait(mp, &w)) {
       continue;
     }
     waiting.push_back(w);
@@ -202,15 +258,19 @@ std::vector<StackFrame> FramesAt(std::uint64_t pc) {
 // Follows saved frame pointers from fp while they stay on one of the stacks of mp.
 void WalkFrames(const runtime::m* mp, std::uint64_t fp, std::vector<StackFrame>* stack) {
   const runtime::g* stacks[] = {mp->g0, mp->gsignal, mp->curg};
+  auto on = [](const runtime::g* gp, std::uint64_t p) {
+    return gp != nullptr && p >= gp->stack.lo && p + 16 <= gp->stack.hi && p % 8 == 0;
+  };
   auto onStack = [&](std::uint64_t p) {
-    for (const runtime::g* gp : stacks)
-      if (gp != nullptr && p >= gp->stack.lo && p + 16 <= gp->stack.hi && p % 8 == 0) return true;
-    return false;
+    return std::any_of(std::begin(stacks), std::end(stacks),
+                       [&](const runtime::g* gp) { return on(gp, p); });
   };
   for (int i = 0; i < kMaxFrames && onStack(fp); i++) {
     const auto* frame = reinterpret_cast<const std::uint64_t*>(fp);
     for (StackFrame& f : FramesAt(frame[1])) stack->push_back(std::move(f));
-    if (frame[0] <= fp) return;
+    // Out of a signal handler, to what it interrupted, it may go downwards.
+    const bool leaves = on(mp->gsignal, fp) && !on(mp->gsignal, frame[0]);
+    if (frame[0] <= fp && !leaves) return;
     fp = frame[0];
   }
 }
@@ -220,6 +280,9 @@ std::vector<StackFrame> StackOf(const WaitingM& s) {
   // The frame at fp is that of the function that waits; above it stand its callers.
   if (s.kind == Waiter::kGoroutine) stack.push_back({"runtime.suspendG", ""});
   if (s.kind == Waiter::kP) stack.push_back({"runtime.forEachPInternal", ""});
+  if (s.kind == Waiter::kWorld) stack.push_back({"runtime.stopTheWorldWithSema", ""});
+  if (s.kind == Waiter::kThread) stack.push_back({"runtime.runOnAllThreads", ""});
+  if (s.kind == Waiter::kReceiver) stack.push_back({"runtime.sigsend", ""});
   WalkFrames(s.mp, s.fp, &stack);
   // In the middle of a systemstack call: below lies the goroutine, where it called.
   const runtime::g* curg = s.mp->curg;
@@ -249,7 +312,17 @@ Waiter WaiterOf(const WaitingM& s) {
       w.wanted = "goroutine " + std::to_string(static_cast<std::int64_t>(s.gp->goid));
       break;
     case Waiter::kP:
+    case Waiter::kWorld:
       w.wanted = "P " + std::to_string(s.pp->id);
+      break;
+    case Waiter::kThread:
+      w.wanted = "M" + std::to_string(s.owner->id);
+      break;
+    case Waiter::kReceiver:
+      w.wanted = "the receiver of signals, goroutine " +
+                 std::to_string(static_cast<std::int64_t>(s.gp->goid));
+      w.because = runtime::worldstopper != nullptr ? "runs when the world does, stopped by"
+                                                   : "runs when there is a P, held by";
       break;
   }
   w.stack = StackOf(s);

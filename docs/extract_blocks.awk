@@ -2,7 +2,7 @@
 # #include "runtime/go.h"; one that has a main() is run, and has to print to standard error what the
 # ```text block that follows says. Lines are those of the page.
 BEGIN {
-  print "#include <array>\n#include <map>\n#include <string>\n#include <vector>"
+  print "#include <array>\n#include <map>\n#include <string>\n#include <thread>\n#include <vector>"
   print "#include <fcntl.h>\n#include <sys/syscall.h>\n#include <time.h>\n#include <unistd.h>"
   print "#include \"tests/harness.h\"\n"
 }

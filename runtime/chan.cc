@@ -80,7 +80,9 @@ bool chanparkcommit(g* gp, void* chanLock) {
 // whether a value was transferred. c.lock must be held; it is released.
 GORT_INLINE bool parkOn(hchan* c, waitq* q, void* ep, waitReason reason, traceBlockReason trace) {
   g* gp = getg();
+  std::int64_t t0 = blockprofiletime();
   sudog* mysg = acquireSudog();
+  mysg->releasetime = t0 == 0 ? 0 : -1;
   // Nothing may be called between here and the store to gp.waiting: a call can move the stack, and
   // copystack adjusts elem only if it finds the sudog there.
   mysg->elem = ep;
@@ -102,8 +104,10 @@ GORT_INLINE bool parkOn(hchan* c, waitq* q, void* ep, waitReason reason, traceBl
   gp->activeStackChans = false;
   bool success = mysg->success;
   gp->param = nullptr;
+  std::int64_t releasetime = mysg->releasetime;
   mysg->c = nullptr;
   releaseSudog(mysg);
+  if (GORT_UNLIKELY(releasetime > 0)) blockevent(releasetime - t0);
   return success;
 }
 
@@ -266,6 +270,7 @@ void closechan(hchan* c) {
       clearReceived(c, sg->elem);
       sg->elem = nullptr;
     }
+    setreleasetime(sg);
     g* gp = sg->g;
     gp->param = sg;
     sg->success = false;
@@ -274,6 +279,7 @@ void closechan(hchan* c) {
   // Senders panic once they run.
   while (sudog* sg = c->sendq.dequeue()) {
     sg->elem = nullptr;
+    setreleasetime(sg);
     g* gp = sg->g;
     gp->param = sg;
     sg->success = false;

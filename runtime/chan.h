@@ -31,6 +31,7 @@
 #pragma once
 
 #include "mbarrier.h"
+#include "mprof.h"
 #include "proc.h"
 #include "tsan.h"
 #include "type.h"
@@ -219,6 +220,7 @@ GORT_INLINE void send(hchan* c, sudog* sg, void* ep, Unlock unlockf, int skip) {
   POINT(chan_handed_over);
   gp->param = sg;
   sg->success = true;
+  setreleasetime(sg);
   goready(gp, skip + 1);
 }
 
@@ -243,6 +245,7 @@ GORT_INLINE void recv(hchan* c, sudog* sg, void* ep, Unlock unlockf, int skip) {
   POINT(chan_handed_over);
   gp->param = sg;
   sg->success = true;
+  setreleasetime(sg);
   goready(gp, skip + 1);
 }
 

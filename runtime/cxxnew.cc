@@ -64,7 +64,7 @@ static_assert(sizeof(block) == 32);
 struct alignas(sys::CacheLineSize) shardT {
   mutex lock;
   block* first;
-  // Read without the lock by cxxRootBytes.
+  // Read without the lock by cxxRootBytes and markCxxRoots.
   atomic::Relaxed<uintptr> bytes;
   constexpr shardT() : first(nullptr) {
 #if GORT_CHECKED
@@ -233,6 +233,9 @@ constexpr std::size_t defaultAlign = alignof(std::max_align_t);
 GORT_UNSEEN void markCxxRoots(std::uint32_t shard, void (*scan)(uintptr b, uintptr n, void* arg),
                               void* arg) {
   shardT* s = &shards[shard];
+  // Most have none. Without the lock: while the world is stopped only threads without a P make blocks,
+  // and these hold no pointer that the collector does not know from elsewhere.
+  if (s->bytes == 0) return;
   lockshard(s);
   for (block* b = s->first; b != nullptr; b = b->next)
     if (b->size >= sys::PtrSize)

@@ -5,9 +5,28 @@
 // well is what Go calls a runtime.Error (any::isRuntimeError).
 #pragma once
 
+#include <cstddef>
 #include <string_view>
 
 #include "sys.h"
+
+namespace gort {
+
+// What a function returns that can fail: nothing, or the text of what went wrong, a constant.
+//   if (auto err = trace::Start(fd)) println(err.Error());
+class error {
+ public:
+  constexpr error() = default;  // nil
+  constexpr error(std::nullptr_t) {}  // NOLINT(google-explicit-constructor)
+  constexpr explicit error(std::string_view text) : text_(text) {}
+  constexpr explicit operator bool() const { return !text_.empty(); }
+  constexpr std::string_view Error() const { return text_; }  // "" for nil
+
+ private:
+  std::string_view text_;
+};
+
+}  // namespace gort
 
 namespace gort::runtime {
 

@@ -14,6 +14,8 @@
 #include "godefer.h"
 #include "gofunc.h"
 #include "goslice.h"
+#include "gotrace.h"
+#include "pprof.h"
 #include "print.h"
 #include "signal.h"
 #include "sync.h"

@@ -29,8 +29,9 @@
 
 namespace gort::runtime {
 
-// Zeroed memory for one object, and for a slice's array. makeslice panics with «makeslice: len out of range» or «makeslice: cap out of range». A descriptor that claims
-// pointers and has no map is a fatal error: «runtime: make of type T, which has no pointer map».
+// Zeroed memory for one object, and for a slice's array. makeslice panics with «makeslice: len out
+// of range» or «makeslice: cap out of range». A descriptor that claims pointers and has no map is a
+// fatal error: «runtime: make of type T, which has no pointer map».
 void* newobject(const _type* typ);
 void* makeslice(const _type* et, std::int64_t len, std::int64_t cap);
 

@@ -68,6 +68,9 @@ constexpr lockEdge lockEdges[] = {
     {lockRankItab, lockRankReflectOffs},
     // Tracing without a P writes to a buffer of all.
     {lockRankScavenge, TRACEGLOBAL},
+    {lockRankForcegc, TRACEGLOBAL},
+    // handoffp, without a P, runs what a ragged barrier asks for.
+    {lockRankSched, TRACEGLOBAL},
     {TRACEGLOBAL, lockRankTraceBuf},
     {lockRankTraceBuf, lockRankTraceStrings},
     // Who may allocate, and what the allocator takes.

@@ -142,11 +142,6 @@ uintptr mspan::nextFreeIndex() {
   return result;
 }
 
-bool mspan::isFree(uintptr i) const {
-  if (i < freeIndexForScan) return false;
-  return (allocBits[i / 8].LoadRelaxed() & 1 << i % 8) == 0;
-}
-
 std::uint16_t mspan::countAlloc() const {
   unsigned n = 0;
   for (uintptr byte = 0; byte < alignUp(nelems, 64) / 8; byte += 8) {
@@ -157,32 +152,9 @@ std::uint16_t mspan::countAlloc() const {
   return static_cast<std::uint16_t>(n);
 }
 
-GORT_NOSPLIT objectRef findObject(uintptr p) {
-  mspan* s = spanOfHeap(p);
-  if (s == nullptr) return {0, nullptr, 0};
-  uintptr i = s->objIndex(p);
-  return {s->startAddr + i * s->elemsize, s, i};
-}
-
 // ---- pointer bits ----
 
 namespace {
-
-constexpr std::uint64_t lowBits(uintptr n) {
-  return n >= 64 ? ~std::uint64_t(0) : (std::uint64_t(1) << n) - 1;
-}
-
-// Writes the low n <= 64 bits of bits for the n words from x on.
-GORT_INLINE void writeBits(uintptr x, std::uint64_t bits, uintptr n) {
-  uintptr off = x % bitmapWordBytes / sys::PtrSize;
-  std::uint64_t mask = lowBits(n);
-  atomic::Relaxed<uintptr>& w = heapBitsWord(x);
-  w = (w & ~(mask << off)) | bits << off;
-  if (off + n > 64) {
-    atomic::Relaxed<uintptr>& w2 = heapBitsWord(x + bitmapWordBytes);
-    w2 = (w2 & ~(mask >> (64 - off))) | bits >> (64 - off);
-  }
-}
 
 // Bits [from, from+64) of the pointer mask of typ, which counts as endless zeros behind ptrdata.
 std::uint64_t typeBits(const _type* typ, uintptr from) {
@@ -193,12 +165,6 @@ std::uint64_t typeBits(const _type* typ, uintptr from) {
   for (uintptr k = 0; k < 8 && from / 8 + k < nbytes; k++)
     bits |= static_cast<std::uint64_t>(typ->gcdata[from / 8 + k]) << 8 * k;
   return bits & lowBits(nbits - from);
-}
-
-// Every word of values of typ is to be taken for a pointer: because it has no mask to look at, or
-// because the values of an array do not begin at words.
-GORT_INLINE bool wholly(const _type* typ) {
-  return (typ->kind & kindGCProg) != 0 || typ->size % sys::PtrSize != 0;
 }
 
 // The first 64 bits of the mask of typ, whose size is words words.
@@ -247,7 +213,8 @@ GORT_NOINLINE void setManyBits(uintptr x, uintptr size, uintptr dataSize, const 
 
 }  // namespace
 
-uintptr heapBitsSetType(uintptr x, uintptr size, uintptr dataSize, const _type* typ) {
+GORT_NOINLINE uintptr heapBitsSetTypeSlow(uintptr x, uintptr size, uintptr dataSize,
+                                          const _type* typ) {
   uintptr words = typ->size / sys::PtrSize;
   uintptr n = size / sys::PtrSize;
   if (GORT_UNLIKELY(n > 64 || words > 64 || wholly(typ))) {

@@ -45,7 +45,12 @@ struct objectRef {
 };
 // The object that p points into, also when it is free. base is 0 if p is not in a span of objects,
 // or behind its last one.
-objectRef findObject(uintptr p);
+GORT_INLINE objectRef findObject(uintptr p) {
+  mspan* s = spanOfHeap(p);
+  if (s == nullptr) return {0, nullptr, 0};
+  uintptr i = s->objIndex(p);
+  return {s->startAddr + i * s->elemsize, s, i};
+}
 
 inline constexpr uintptr bitmapWordBytes = 64 * sys::PtrSize;  // of heap, for one bitmap word
 
@@ -81,10 +86,39 @@ GORT_INLINE heapBits heapBitsForAddr(uintptr addr, uintptr size) {
   return {addr, size, mask >> (addr - base) / sys::PtrSize << (addr - base) / sys::PtrSize, base};
 }
 
+constexpr std::uint64_t lowBits(uintptr n) {
+  return n >= 64 ? ~std::uint64_t(0) : (std::uint64_t(1) << n) - 1;
+}
+
+// Writes the low n <= 64 bits of bits for the n words from x on.
+GORT_INLINE void writeBits(uintptr x, std::uint64_t bits, uintptr n) {
+  uintptr off = x % bitmapWordBytes / sys::PtrSize;
+  std::uint64_t mask = lowBits(n);
+  atomic::Relaxed<uintptr>& w = heapBitsWord(x);
+  w = (w & ~(mask << off)) | bits << off;
+  if (off + n > 64) {
+    atomic::Relaxed<uintptr>& w2 = heapBitsWord(x + bitmapWordBytes);
+    w2 = (w2 & ~(mask >> (64 - off))) | bits >> (64 - off);
+  }
+}
+
+// Every word of values of typ is to be taken for a pointer: because it has no mask to look at, or
+// because the values of an array do not begin at words.
+GORT_INLINE bool wholly(const _type* typ) {
+  return (typ->kind & kindGCProg) != 0 || typ->size % sys::PtrSize != 0;
+}
+
 // Sets the pointer bits of the object at x with size bytes, of which dataSize hold values of typ,
 // one after another. x must be new and unknown to all others. Returns the bytes from x to the end
 // of the last word that may be a pointer (scanAlloc).
-uintptr heapBitsSetType(uintptr x, uintptr size, uintptr dataSize, const _type* typ);
+uintptr heapBitsSetTypeSlow(uintptr x, uintptr size, uintptr dataSize, const _type* typ);
+GORT_INLINE uintptr heapBitsSetType(uintptr x, uintptr size, uintptr dataSize, const _type* typ) {
+  // One value, whose mask is one byte: the most frequent case.
+  if (GORT_UNLIKELY(dataSize != typ->size || size > 8 * sys::PtrSize || wholly(typ)))
+    return heapBitsSetTypeSlow(x, size, dataSize, typ);
+  writeBits(x, typ->gcdata[0] & lowBits(typ->ptrdata / sys::PtrSize), size / sys::PtrSize);
+  return typ->ptrdata;
+}
 
 // Before dst is overwritten by src (0: cleared), for size bytes: gives both old and new pointers to
 // the write barrier. Nosplit, as the next one: the caller makes sure that its goroutine does not stop

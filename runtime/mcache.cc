@@ -9,6 +9,7 @@
 #include "malloc.h"
 #include "mcentral.h"
 #include "mgc.h"
+#include "mprof.h"
 #include "panic_throw.h"
 #include "print.h"
 #include "stack.h"
@@ -42,6 +43,7 @@ mcache* allocmcache() {
     c = new (mheap_.cachealloc.alloc()) mcache();
     c->flushGen.Store(mheap_.sweepgen.Load());
     unlock(&mheap_.lock);
+    c->nextSample = nextSample();
   });
   for (mspan*& s : c->alloc) s = &emptymspan;
   return c;
@@ -55,11 +57,6 @@ void freemcache(mcache* c) {
     mheap_.cachealloc.free(c);
     unlock(&mheap_.lock);
   });
-}
-
-mcache* getMCache(m* mp) {
-  p* pp = mp->p;
-  return pp == nullptr ? nullptr : pp->mcache;
 }
 
 void mcache::refill(struct spanClass spc) {

@@ -18,6 +18,9 @@ inline constexpr int _NumStackOrders = 4;  // sizes of stacks that are cached
 extern mspan emptymspan;
 
 struct mcache {
+  // Bytes to allocate before the next sample of the heap profile (mprof.h).
+  std::int64_t nextSample;
+
   // Of a tiny block, the rest that is free; a tiny block holds several objects without pointers.
   uintptr tiny;  // its address, 0 for none
   uintptr tinyoffset;
@@ -47,6 +50,10 @@ struct mcache {
 
 mcache* allocmcache();
 void freemcache(mcache* c);
-mcache* getMCache(m* mp);  // null when mp has no P
+// Null when mp has no P.
+GORT_INLINE mcache* getMCache(const m* mp) {
+  const p* pp = mp->p;
+  return GORT_LIKELY(pp != nullptr) ? pp->mcache : nullptr;
+}
 
 }  // namespace gort::runtime

@@ -4,6 +4,7 @@
 #include "malloc.h"
 #include "mgc.h"
 #include "panic_throw.h"
+#include "trace.h"
 
 namespace gort::runtime {
 
@@ -16,6 +17,7 @@ constexpr int maxSpanBudget = 100;
 // Sweeps spans of c until one has a free object; null when none was found within the budget. The
 // caller keeps its M.
 mspan* sweepForSpan(mcentral* c, std::uint32_t sg) {
+  traceSweeping traced;
   sweepLocker sl = sweepLockerBegin();
   if (!sl.valid) return nullptr;
   mspan* found = nullptr;

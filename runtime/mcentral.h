@@ -6,7 +6,7 @@
 //    heap's, in the unswept one when it is 2 behind. The sets swap roles each cycle.
 //  - The sweeper goes by span index (mgcsweep.cc) and leaves the span's entry in the unswept set
 //    behind; whoever pops such an entry fails to acquire the span and drops it. When sweeping has
-//    ended, finishsweep_m drains the unswept sets.
+//    ended, drainUnsweptSets empties the unswept sets.
 #pragma once
 
 #include "mheap.h"

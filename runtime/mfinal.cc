@@ -9,6 +9,7 @@
 #include "mbitmap.h"
 #include "mgc.h"
 #include "moduledata.h"
+#include "mprof.h"
 #include "panic_throw.h"
 #include "proc.h"
 #include "stubs.h"
@@ -239,7 +240,26 @@ special* removespecial(void* p, std::uint8_t kind) {
   return found;
 }
 
-void freespecial(special* s, void* p, uintptr) {
+void setprofilebucket(void* p, bucket* b) {
+  lock(&mheap_.speciallock);
+  auto* s = static_cast<specialprofile*>(mheap_.specialprofilealloc.alloc());
+  unlock(&mheap_.speciallock);
+  s->special.kind = _KindSpecialProfile;
+  s->b = b;
+  if (!addspecial(p, &s->special)) throw_("setprofilebucket: profile already set");
+}
+
+void freespecial(special* s, void* p, uintptr size) {
+  if (s->kind == _KindSpecialProfile) {
+    auto* sp = reinterpret_cast<specialprofile*>(s);
+    mProf_Free(sp->b, size);
+    systemstack([=] {
+      lock(&mheap_.speciallock);
+      mheap_.specialprofilealloc.free(sp);
+      unlock(&mheap_.speciallock);
+    });
+    return;
+  }
   if (s->kind != _KindSpecialFinalizer) throw_("bad special kind");
   auto* sf = reinterpret_cast<specialfinalizer*>(s);
   queuefinalizer(p, sf);

@@ -29,7 +29,7 @@
 
 namespace gort::runtime {
 
-enum : std::uint8_t { _KindSpecialFinalizer = 1 };
+enum : std::uint8_t { _KindSpecialFinalizer = 1, _KindSpecialProfile = 2 };
 
 struct special {
   special* next;
@@ -45,12 +45,20 @@ struct specialfinalizer {
   const _type* ot;  // what the object was when SetFinalizer was called
 };
 
-// Queues the finalizer of the dead object p and frees s; or just frees it. Called by the sweeper,
-// with the span to itself.
+// An object that is in the heap profile.
+struct specialprofile {
+  struct special special;
+  struct bucket* b;
+};
+
+// Queues the finalizer of the dead object p, of size bytes, or tells the heap profile, and frees s.
+// Called by the sweeper, with the span to itself.
 void freespecial(special* s, void* p, uintptr size);
 // Takes the special of that kind off p's span, null if there is none.
 special* removespecial(void* p, std::uint8_t kind);
 bool addspecial(void* p, special* s);
+// Says that the sample of object p is in bucket b. On the system stack.
+void setprofilebucket(void* p, struct bucket* b);
 
 // For markroot: calls f(address of a word, bytes) for everything that queued finalizers refer to.
 void forEachQueuedFinalizer(void (*f)(void* obj, void* closure, void* arg), void* arg);

@@ -19,6 +19,7 @@
 #include "mbarrier.h"
 #include "mgcmark.h"
 #include "os_linux.h"
+#include "mprof.h"
 #include "panic.h"
 #include "point.h"
 #include "print.h"
@@ -26,6 +27,7 @@
 #include "runtime1.h"
 #include "sema.h"
 #include "stack.h"
+#include "trace.h"
 
 namespace gort::runtime {
 
@@ -155,6 +157,13 @@ void GC() {
   while (work.cycles.Load() == n + 1 && sweepone() != ~uintptr(0)) Gosched();
   // Others may still be sweeping the last spans.
   while (work.cycles.Load() == n + 1 && !isSweepDone()) Gosched();
+
+  // All that died in this cycle is known now: it may go into the published heap profile, unless the
+  // next mark phase has ended too.
+  m* mp = acquirem();
+  std::uint32_t cycle = work.cycles.Load();
+  if (cycle == n + 1 || (gcphase == _GCmark && cycle == n + 2)) mProf_PostSweep();
+  releasem(mp);
 }
 
 void gcWaitOnMark(std::uint32_t n) {
@@ -194,6 +203,7 @@ void gcStart(gcTrigger trigger) {
   semacquire(&gcsema);
   semacquire(&worldsema);
   work.userForced = trigger.kind == gcTriggerCycle;
+  if (traceEnabled()) traceGCStart();
   for (std::int32_t i = 0; i < allp.len; i++) {
     p* pp = allp[i];
     if (std::uint32_t fg = pp->mcache->flushGen.Load(); fg != mheap_.sweepgen.Load()) {
@@ -202,7 +212,11 @@ void gcStart(gcTrigger trigger) {
     }
   }
   gcBgMarkStartWorkers();
-  systemstack([] { gcResetMarkState(); });
+  systemstack([] {
+    gcResetMarkState();
+    // So that little of it is left for the pause.
+    drainUnsweptSets();
+  });
   work.maxprocs = gomaxprocs;
   work.stwprocs = work.maxprocs < ncpu ? work.maxprocs : ncpu;
   work.heap0 = gcController.heapLive.Load();
@@ -213,6 +227,7 @@ void gcStart(gcTrigger trigger) {
   work.tstart = now;
   work.tSweepTerm = now;
   work.pauseStart = now;
+  if (traceEnabled()) traceGCSTWStart(1);
   systemstack([] { stopTheWorldWithSema(stwGCSweepTerm); });
   systemstack([] {
     finishsweep_m();
@@ -242,7 +257,7 @@ void gcStart(gcTrigger trigger) {
 
   mp = acquirem();
   systemstack([] {
-    std::int64_t t = startTheWorldWithSema();
+    std::int64_t t = startTheWorldWithSema(true);
     work.pauseNS += t - work.pauseStart;
     work.tMark = t;
     work.gcCPUTime += work.stwprocs * (work.tMark - work.tSweepTerm);
@@ -306,13 +321,14 @@ void gcMarkDone() {
     work.tMarkTerm = now;
     work.pauseStart = now;
     getg()->m->preemptoff = "gcing";
+    if (traceEnabled()) traceGCSTWStart(0);
     systemstack([] { stopTheWorldWithSema(stwGCMarkTerm); });
     bool restart = false;
     systemstack([&] { restart = workLeft(); });
     if (!restart) break;
     getg()->m->preemptoff = "";
     systemstack([] {
-      std::int64_t t = startTheWorldWithSema();
+      std::int64_t t = startTheWorldWithSema(true);
       work.pauseNS += t - work.pauseStart;
     });
     semrelease(&worldsema);
@@ -401,6 +417,9 @@ bool gcSweep(std::uint8_t mode) {
     prepareFreeWorkbufs();
     while (freeSomeWbufs(false)) {
     }
+    // What was freed has been counted already.
+    mProf_NextCycle();
+    mProf_Flush();
     return true;
   }
   readySweeper();
@@ -428,6 +447,7 @@ void gcMarkTermination() {
     casgstatus(curgp, _Gwaiting, _Grunning);
   });
   bool stwSwept = work.stwSwept;
+  if (traceEnabled()) traceGCDone();
   mp->traceback = 0;
   mp->preemptoff = "";
   if (gcphase != _GCoff) throw_("gc done but gcphase != _GCoff");
@@ -459,14 +479,18 @@ void gcMarkTermination() {
   injectglist(&waiters);
   unlock(&work.sweepWaiters.lock);
 
+  // What is allocated and freed from here on belongs to the next cycle of the heap profile.
+  mProf_NextCycle();
+
   // Spans in mcaches are not found by index before they have been returned: as long as that has not
   // been done, the phase must not count as done.
   sweepLocker sl = sweepLockerBegin();
   if (!stwSwept && !sl.valid) throw_("failed to set sweep barrier");
   if (stwSwept && sl.valid) throw_("non-concurrent sweep failed to drain all sweep queues");
 
-  systemstack([] { startTheWorldWithSema(); });
+  systemstack([] { startTheWorldWithSema(true); });
   // These take their time, and the world need not wait for them.
+  mProf_Flush();
   systemstack([] {
     prepareFreeWorkbufs();
     freeStackSpans();

@@ -269,6 +269,9 @@ bool isSweepDone();
 void deductSweepCredit(uintptr spanBytes, uintptr callerSweepPages);
 // Sweeps what is left. The world is stopped.
 void finishsweep_m();
+// Takes out of mcentral's unswept sets what spans that were found by index have left behind. On the
+// system stack. Allocation may look there at the same time: a span that it misses it finds swept.
+void drainUnsweptSets();
 // For gcSweep: starts the sweep phase of the cycle. The world is stopped.
 void sweepReset();
 void bgsweep();

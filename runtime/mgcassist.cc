@@ -15,6 +15,7 @@
 #include "os_linux.h"
 #include "print.h"
 #include "proc.h"
+#include "trace.h"
 
 namespace gort::runtime {
 
@@ -101,6 +102,13 @@ void gcAssistAlloc(g* gp) {
   m* mp = getg()->m;
   if (getg() == mp->g0) return;
   if (mp->locks > 0 || mp->preemptoff[0] != 0) return;
+  // One event for the whole of it, if it comes to marking. Tracing neither starts nor stops meanwhile.
+  struct assistTrace {
+    bool started = false;
+    GORT_INLINE ~assistTrace() {
+      if (started) traceGCMarkAssistDone();
+    }
+  } traced;
   for (;;) {
     std::int64_t debtBytes = -gp->gcAssistBytes;
     auto scanWork = static_cast<std::int64_t>(workPerByte() * static_cast<double>(debtBytes));
@@ -122,6 +130,10 @@ void gcAssistAlloc(g* gp) {
       gcController.bgScanCredit.Add(-stolen);
       scanWork -= stolen;
       if (scanWork == 0) return;
+    }
+    if (traceEnabled() && !traced.started) {
+      traced.started = true;
+      traceGCMarkAssistStart();
     }
     // By value: the stack may move meanwhile.
     systemstack([gp, scanWork] { gcAssistAlloc1(gp, scanWork); });

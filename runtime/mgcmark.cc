@@ -32,9 +32,7 @@ static_assert(maxObletBytes > maxSmallSize);
 // Scan work between two looks whether a worker should stop.
 constexpr std::int64_t drainCheckThreshold = 100000;
 
-}  // namespace
-
-void greyobject(uintptr obj, mspan* span, gcWork* gcw, uintptr objIndex) {
+GORT_INLINE void grey(uintptr obj, mspan* span, gcWork* gcw, uintptr objIndex) {
   if ((obj & (sys::PtrSize - 1)) != 0) throw_("greyobject: obj not pointer-aligned");
   if (GORT_UNLIKELY(useCheckmark)) {
     if (setCheckmark(obj, span, objIndex)) return;
@@ -49,31 +47,52 @@ void greyobject(uintptr obj, mspan* span, gcWork* gcw, uintptr objIndex) {
     }
   }
   __builtin_prefetch(reinterpret_cast<void*>(obj));
-  if (!gcw->putFast(obj)) gcw->put(obj);
+  if (GORT_UNLIKELY(!gcw->putFast(obj))) gcw->put(obj);
 }
 
-void markConservative(uintptr p, gcWork* gcw) {
-  if (p < minLegalPointer) return;
+// Where there may be objects: [lo, lo+size); other words are no pointers. Good for a whole scan: what
+// is allocated meanwhile, perhaps in a new arena, is black.
+struct arenaRange {
+  uintptr lo, size;
+  GORT_INLINE bool has(uintptr p) const { return p - lo < size; }
+};
+GORT_INLINE arenaRange arenas() {
+  uintptr lo = mheap_.arenaIndexLo * heapArenaBytes;
+  return {lo, mheap_.arenaIndexHi * heapArenaBytes - lo};
+}
+
+GORT_INLINE void markWord(uintptr p, gcWork* gcw) {
   objectRef o = findObject(p);
   if (o.base == 0 || o.s->isFree(o.objIndex)) return;
   if (GORT_UNLIKELY(useCheckmark) && !o.s->markBitsForIndex(o.objIndex).isMarked()) return;
-  greyobject(o.base, o.s, gcw, o.objIndex);
+  grey(o.base, o.s, gcw, o.objIndex);
+}
+
+}  // namespace
+
+void greyobject(uintptr obj, mspan* span, gcWork* gcw, uintptr objIndex) {
+  grey(obj, span, gcw, objIndex);
+}
+
+void markConservative(uintptr p, gcWork* gcw) {
+  if (arenas().has(p)) markWord(p, gcw);
 }
 
 void shade(uintptr p) { markConservative(p, &getg()->m->p->gcw); }
 
 void scanConservative(uintptr b, uintptr n, gcWork* gcw) {
+  const arenaRange range = arenas();
   for (uintptr i = 0; i < n; i += sys::PtrSize)
-    if (uintptr w = loadWord(b + i); w >= minLegalPointer) markConservative(w, gcw);
+    if (uintptr w = loadWord(b + i); GORT_UNLIKELY(range.has(w))) markWord(w, gcw);
 }
 
 void scanConservativeStack(uintptr lo, uintptr hi, gcWork* gcw) {
+  const arenaRange range = arenas();
   for (uintptr a = alignUp(lo, sys::PtrSize); a + sys::PtrSize <= hi; a += sys::PtrSize) {
     uintptr w = loadWord(a);
-    if (w < minLegalPointer) continue;
-    markConservative(w, gcw);
+    if (range.has(w)) markWord(w, gcw);
     // One past the end of an object is the next one's address, or lies behind the last one's.
-    if (w % sys::PtrSize == 0) markConservative(w - 1, gcw);
+    if (w % sys::PtrSize == 0 && range.has(w - 1)) markWord(w - 1, gcw);
   }
 }
 
@@ -99,7 +118,7 @@ void scanobject(uintptr b, gcWork* gcw) {
     if (w < minLegalPointer || w - b < n) continue;
     objectRef o = findObject(w);
     if (o.base == 0 || o.s->isFree(o.objIndex)) continue;
-    greyobject(o.base, o.s, gcw, o.objIndex);
+    grey(o.base, o.s, gcw, o.objIndex);
   }
   gcw->bytesMarked += n;
   gcw->heapScanWork += static_cast<std::int64_t>(scanSize);

@@ -17,6 +17,7 @@
 #include "print.h"
 #include "proc.h"
 #include "runtime1.h"
+#include "trace.h"
 
 namespace gort::runtime {
 
@@ -149,10 +150,14 @@ void gcControllerState::resetLive(std::uint64_t bytesMarked) {
   lastStackScan.Store(static_cast<std::uint64_t>(stackScanWork.Load()));
   globalsScan.Store(static_cast<std::uint64_t>(globalsScanWork.Load()));
   triggered.Store(unknown);
+  if (traceEnabled()) traceHeapAlloc();
 }
 
 void gcControllerState::update(std::int64_t dHeapLive, std::int64_t dHeapScan) {
-  if (dHeapLive != 0) heapLive.Add(static_cast<std::uint64_t>(dHeapLive));
+  if (dHeapLive != 0) {
+    heapLive.Add(static_cast<std::uint64_t>(dHeapLive));
+    if (traceEnabled()) traceHeapAlloc();
+  }
   if (gcBlackenEnabled.Load() == 0) {
     // What is allocated while marking is black: it adds nothing to scan.
     if (dHeapScan != 0) heapScan.Add(static_cast<std::uint64_t>(dHeapScan));
@@ -283,6 +288,7 @@ void gcControllerState::markWorkerStop(std::uint8_t mode, std::int64_t duration)
 void gcControllerCommit() {
   assertWorldStoppedOrLockHeld(&mheap_.lock);
   gcController.commit(isSweepDone());
+  if (traceEnabled()) traceHeapGoal();
   if (gcphase != _GCoff) gcController.revise();
   gcPaceSweeper(gcController.trigger());
   gcPaceScavenger(gcController.heapGoal(), gcController.lastHeapGoal.Load());

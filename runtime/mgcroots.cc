@@ -11,9 +11,16 @@
 //    that points into an allocated object keeps it. On stacks the word behind an object keeps that
 //    object too: compilers keep nothing but such a pointer through a loop.
 //  - Globals and memory from operator new may hold plain pointers, which no barrier knows (in Go the
-//    compiler knows all of them). They are scanned in both pauses: in the first, so that nothing
-//    that they referred to can be hidden by an overwrite; in the second, so that nothing can be
-//    hidden by a store. If the second finds something white, marking goes on (gcMarkDone).
+//    compiler knows all of them). They are scanned in both pauses. If the second scan finds something
+//    white, marking goes on (gcMarkDone).
+//    Not without the first: a goroutine with a black stack could load the only pointer to an object
+//    from such a word and clear it; nobody would look at that stack again. Nor could the first run
+//    beside goroutines, even before any stack is black: a pointer that goes from a word which the
+//    scan has not reached to one behind it is missed, and a black stack can load it from there later.
+//    Not without the second: a stack that is still to be scanned could store its only pointer in such
+//    a word and drop it.
+//    Most of these words are no pointers, so scanConservative goes by the bounds of the arenas; and
+//    words of the program's image only count, not those of shared libraries.
 //  - The runtime's structures are not in the collected heap. What of it they refer to is found here:
 //    sudog.elem, deferred calls, closures, timers, queued finalizers; and those that change while
 //    marking go through the barrier.
@@ -293,6 +300,7 @@ std::int64_t scanstack(g* gp, gcWork* gcw) {
     markConservative(reinterpret_cast<uintptr>(sg->c), gcw);
   }
   markConservative(reinterpret_cast<uintptr>(gp->closure), gcw);
+  markConservative(reinterpret_cast<uintptr>(static_cast<void*>(gp->labels)), gcw);
   return static_cast<std::int64_t>(size);
 }
 

@@ -19,6 +19,7 @@
 #include "print.h"
 #include "proc.h"
 #include "runtime1.h"
+#include "trace.h"
 
 namespace gort::runtime {
 
@@ -218,6 +219,7 @@ bool sweepSpan(mspan* s, bool preserve) {
   if (mp->locks == 0 && mp->mallocing == 0 && gp != mp->g0) throw_("mspan.sweep: m is not locked");
   std::uint32_t sweepgen = mheap_.sweepgen.Load();
   checkSweepable(s, sweepgen, "mspan.sweep: bad span state");
+  if (traceEnabled()) traceGCSweepSpan(s->npages * _PageSize);
   mheap_.pagesSwept.Add(s->npages);
 
   if (s->specials != nullptr) sweepSpecials(s);
@@ -235,6 +237,7 @@ bool sweepSpan(mspan* s, bool preserve) {
   s->allocCount = nalloc;
   s->freeindex = 0;
   s->freeIndexForScan = 0;
+  if (traceEnabled()) traceGCSweepReclaimed(nfreed * s->elemsize);
   s->allocBits = s->gcmarkBits;
   s->gcmarkBits = newMarkBits(s->nelems);
   s->refillAllocCache(0);
@@ -280,19 +283,24 @@ void sweepReset() {
   sweep.state.Store(0);
 }
 
+void drainUnsweptSets() {
+  std::uint32_t sg = mheap_.sweepgen.Load();
+  for (int i = 0; i < numSpanClasses; i++)
+    for (spanSet* set : {mheap_.central[i].partialUnswept(sg), mheap_.central[i].fullUnswept(sg)})
+      while (set->pop() != nullptr) {
+      }
+}
+
 void finishsweep_m() {
   assertWorldStopped();
   while (sweepone() != ~uintptr(0)) npausesweep.Add(1);
   if ((sweep.state.Load() & ~sweepDrained) != 0)
     throw_("active sweepers found at start of mark phase");
-  // Spans that were found by index have left their entries behind (mcentral.h).
+  drainUnsweptSets();
   std::uint32_t sg = mheap_.sweepgen.Load();
   for (int i = 0; i < numSpanClasses; i++) {
-    for (spanSet* set : {mheap_.central[i].partialUnswept(sg), mheap_.central[i].fullUnswept(sg)}) {
-      while (set->pop() != nullptr) {
-      }
-      set->reset();
-    }
+    mheap_.central[i].partialUnswept(sg)->reset();
+    mheap_.central[i].fullUnswept(sg)->reset();
   }
   wakeScavenger();
   nextMarkBitArenaEpoch();
@@ -300,6 +308,7 @@ void finishsweep_m() {
 
 void deductSweepCredit(uintptr spanBytes, uintptr callerSweepPages) {
   if (mheap_.sweepPagesPerByte == 0) return;
+  traceSweeping traced;
   for (;;) {
     std::uint64_t sweptBasis = mheap_.pagesSweptBasis.Load();
     std::uint64_t live = gcController.heapLive.Load();

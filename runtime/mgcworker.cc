@@ -14,6 +14,7 @@
 #include "os_linux.h"
 #include "print.h"
 #include "proc.h"
+#include "trace.h"
 
 namespace gort::runtime {
 
@@ -145,6 +146,7 @@ void gcBgMarkWorker() {
 
 g* runWorker(gcBgMarkWorkerNode* node) {
   casgstatus(node->gp, _Gwaiting, _Grunnable);
+  if (traceEnabled()) traceGoUnpark(node->gp, 0);
   return node->gp;
 }
 

@@ -16,6 +16,7 @@
 #include "point.h"
 #include "print.h"
 #include "proc.h"
+#include "trace.h"
 
 namespace gort::runtime {
 
@@ -60,6 +61,7 @@ atomic::Uintptr reclaimCredit;
 // Sweeps until npages have gone back to the page heap, or the budget is used up, or nothing is left:
 // so that garbage is used before the heap grows. The lock must not be held.
 void reclaim(uintptr npages) {
+  traceSweeping traced;
   for (int budget = reclaimBudget; npages > 0 && budget > 0; budget--) {
     uintptr credit = reclaimCredit.Load();
     if (credit > 0) {
@@ -144,6 +146,7 @@ void mheap::init() {
   spanalloc.init(sizeof(mspan), recordspan, this);
   cachealloc.init(sizeof(mcache), nullptr, nullptr);
   specialfinalizeralloc.init(sizeof(specialfinalizer), nullptr, nullptr);
+  specialprofilealloc.init(sizeof(specialprofile), nullptr, nullptr);
   // A sweeper may look at a mspan while it is made again: what it sees must stay as it is.
   spanalloc.zero = false;
   void* mem = sysReserve(nullptr, arenaIndexCount * sys::PtrSize);
@@ -206,27 +209,6 @@ void mheap::freeManual(mspan* s, spanAllocType typ) {
   statOf(typ)->Add(-bytesOf(s));
   release(s);
   unlock(&lock);
-}
-
-GORT_NOSPLIT mspan* spanOf(uintptr p) {
-  if (p >= maxAlloc) return nullptr;
-  heapArena* ha = mheap_.arenas[p / heapArenaBytes].LoadAcq();
-  if (ha == nullptr) return nullptr;
-  mspan* s = ha->spans[p % heapArenaBytes / _PageSize];
-  if (s == nullptr || p < s->startAddr || p >= s->startAddr + (s->npages << _PageShift))
-    return nullptr;
-  return s;
-}
-
-GORT_NOSPLIT mspan* spanOfHeap(uintptr p) {
-  if (p >= maxAlloc) return nullptr;
-  heapArena* ha = mheap_.arenas[p / heapArenaBytes].LoadAcq();
-  if (ha == nullptr) return nullptr;
-  mspan* s = ha->spans[p % heapArenaBytes / _PageSize];
-  // The state first: who reads mSpanInUse may read the rest.
-  if (s == nullptr || s->state.LoadAcq() != mSpanInUse || p < s->startAddr || p >= s->limit)
-    return nullptr;
-  return s;
 }
 
 }  // namespace gort::runtime

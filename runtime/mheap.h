@@ -57,12 +57,25 @@ struct special;
 struct mSpanList;
 struct mcentral;
 
-struct mspan {
-  mspan* next;  // in an mSpanList, protected by what protects the list
-  mspan* prev;
+// On cache lines of its own; what the marker reads of each object's span is in the first.
+struct alignas(sys::CacheLineSize) mspan {
   uintptr startAddr;
-  uintptr npages;
-  uintptr firstStack;  // mSpanManual: address of the lowest stack in a span of stackpool
+  uintptr limit;  // end of the last object
+  uintptr elemsize;  // bytes
+  // Replaced by the sweeper only; no sweep while marking.
+  gcBits* allocBits;
+  gcBits* gcmarkBits;
+  std::uint32_t divMul;  // for objIndex
+  atomic::Uint32 sweepgen;
+  // As freeindex, but raised only once the object below it can be scanned (its memory is zeroed and
+  // its pointer bits are set). What a conservative scan goes by (isFree).
+  atomic::Racy<std::uint16_t> freeIndexForScan;
+  spanClass spanclass;
+  atomic::Value<mSpanState> state;
+  bool needzero;  // the memory is not zero
+  // Protected by mheap_.lock:
+  bool onFreeList;
+  bool scavenged;  // free span: all its pages were given back to the system
 
   // Objects below freeindex are allocated, or were when freeindex passed them. allocCache holds the
   // complement of allocBits from freeindex on (bit 0 is object freeindex). Both belong to the P
@@ -70,25 +83,14 @@ struct mspan {
   uintptr freeindex;
   uintptr nelems;
   std::uint64_t allocCache;
-  // Replaced by the sweeper only; no sweep while marking.
-  gcBits* allocBits;
-  gcBits* gcmarkBits;
-  atomic::Uint32 sweepgen;
-  std::uint32_t divMul;  // for objIndex
   // Objects allocated. As freeindex; ReadMemStats and others look from outside.
   atomic::Racy<std::uint16_t> allocCount;
-  spanClass spanclass;
-  atomic::Value<mSpanState> state;
-  bool needzero;  // the memory is not zero
-  // Protected by mheap_.lock:
-  bool onFreeList;
-  bool scavenged;  // free span: all its pages were given back to the system
-  // As freeindex, but raised only once the object below it can be scanned (its memory is zeroed and
-  // its pointer bits are set). What a conservative scan goes by (isFree).
-  atomic::Racy<std::uint16_t> freeIndexForScan;
   std::uint16_t allocCountBeforeCache;  // allocCount when the span was cached; the mcache's P
-  uintptr elemsize;  // bytes
-  uintptr limit;  // end of the last object
+
+  mspan* next;  // in an mSpanList, protected by what protects the list
+  mspan* prev;
+  uintptr npages;
+  uintptr firstStack;  // mSpanManual: address of the lowest stack in a span of stackpool
   mutex speciallock;
   // By offset. Changed under speciallock, or by the sweeper when nobody else can; the marker looks
   // whether there are any before it locks: what a finalizer that it misses refers to was marked by
@@ -101,7 +103,10 @@ struct mspan {
   }
   struct markBits markBitsForIndex(uintptr i) const;  // inline, mbitmap.h
   // Whether object i is not allocated, as far as a conservative scan can know.
-  bool isFree(uintptr i) const;
+  GORT_INLINE bool isFree(uintptr i) const {
+    if (i < freeIndexForScan) return false;
+    return (allocBits[i / 8].LoadRelaxed() & 1 << i % 8) == 0;
+  }
   // Index of the next free object at or after freeindex, nelems when there is none; raises
   // freeindex to it.
   uintptr nextFreeIndex();
@@ -159,11 +164,14 @@ struct mheap {
   fixalloc spanalloc;
   fixalloc cachealloc;
   fixalloc specialfinalizeralloc;
-  mutex speciallock;  // protects specialfinalizeralloc
+  fixalloc specialprofilealloc;
+  mutex speciallock;  // protects the allocators of specials
 
   atomic::Pointer<heapArena>* arenas;  // by address / heapArenaBytes; constant once made
-  // The indices of all arenas lie in [arenaIndexLo, arenaIndexHi).
-  uintptr arenaIndexLo, arenaIndexHi;
+  // The indices of all arenas lie in [arenaIndexLo, arenaIndexHi). Written under lock, the arena's
+  // table first; read without. Relaxed: who has got the address of an object from its allocator has
+  // seen its arena counted, and the bounds only ever grow apart.
+  atomic::Relaxed<uintptr> arenaIndexLo, arenaIndexHi;
   uintptr arenaHint;
   uintptr curBase, curEnd;  // tail of the newest arena, not handed out yet
 
@@ -206,10 +214,27 @@ GORT_INLINE mspan* spanOfUnchecked(uintptr p) {
   return mheap_.arenas[p / heapArenaBytes].LoadAcq()->spans[p % heapArenaBytes / _PageSize];
 }
 // The span that holds p, in use or not; null when p is not in an arena, or its page was never used.
-// The span must not change meanwhile: the caller owns it, or holds the lock. Nosplit, as the next.
-mspan* spanOf(uintptr p);
+// The span must not change meanwhile: the caller owns it, or holds the lock.
+GORT_INLINE mspan* spanOf(uintptr p) {
+  if (p >= maxAlloc) return nullptr;
+  heapArena* ha = mheap_.arenas[p / heapArenaBytes].LoadAcq();
+  if (ha == nullptr) return nullptr;
+  mspan* s = ha->spans[p % heapArenaBytes / _PageSize];
+  if (s == nullptr || p < s->startAddr || p >= s->startAddr + (s->npages << _PageShift))
+    return nullptr;
+  return s;
+}
 // The span in use for objects that holds p, null when there is none. p may be any value, while no
 // span is freed: during marking, or when an object keeps the span.
-mspan* spanOfHeap(uintptr p);
+GORT_INLINE mspan* spanOfHeap(uintptr p) {
+  if (p >= maxAlloc) return nullptr;
+  heapArena* ha = mheap_.arenas[p / heapArenaBytes].LoadAcq();
+  if (ha == nullptr) return nullptr;
+  mspan* s = ha->spans[p % heapArenaBytes / _PageSize];
+  // The state first: who reads mSpanInUse may read the rest.
+  if (s == nullptr || s->state.LoadAcq() != mSpanInUse || p < s->startAddr || p >= s->limit)
+    return nullptr;
+  return s;
+}
 
 }  // namespace gort::runtime

@@ -86,8 +86,10 @@ void fillMemory(MemStats* m) {
   m->MCacheInuse = mheap_.cachealloc.inuse;
   m->MCacheSys = mheap_.cachealloc.sys;
   m->GCSys = memstats.gcMiscSys.Load() + wbufs;
-  m->OtherSys = memstats.otherSys.Load() - m->MSpanSys - m->MCacheSys;
-  m->Sys = m->HeapSys + m->StackSys + m->MSpanSys + m->MCacheSys + m->GCSys + m->OtherSys;
+  m->BuckHashSys = memstats.buckHashSys.Load();
+  m->OtherSys = memstats.otherSys.Load() - m->MSpanSys - m->MCacheSys - m->BuckHashSys;
+  m->Sys = m->HeapSys + m->StackSys + m->MSpanSys + m->MCacheSys + m->BuckHashSys + m->GCSys +
+           m->OtherSys;
 }
 
 void fillCycles(MemStats* m) {
@@ -113,7 +115,6 @@ void readmemstats_m(MemStats* m) {
   m->Lookups = 0;
   fillObjects(m, sum);
   fillMemory(m);
-  m->BuckHashSys = 0;
   fillCycles(m);
 }
 

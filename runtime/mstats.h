@@ -59,6 +59,7 @@ struct mstats {
   atomic::Uint64 workBufsInUse;  // and of work buffers
   atomic::Uint64 gcMiscSys;  // arena tables, mark bits, work buffers
   atomic::Uint64 otherSys;
+  atomic::Uint64 buckHashSys;  // of otherSys, what profiles take
   std::uint64_t lastGC;  // ns since 1970; world stopped or heap lock
   std::uint64_t pauseTotalNs;
   std::uint64_t pauseNs[256];

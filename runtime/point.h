@@ -42,8 +42,9 @@
   X(selectgo_queued, "select.cc", "queued on all channels of a select, all locked, not parked")   \
   X(selectgo_before_relock, "select.cc", "woken from a select, channels not locked again")        \
   X(signal_recv_before_sleep, "sigqueue.cc", "about to wait for signals, the state says so")       \
-  X(allthreads_stopped, "proc_allthreads.cc", "the world is stopped for a call on every thread")   \
-  X(allthreads_asked, "proc_allthreads.cc", "every thread has been asked to make the call")        \
+  X(sigsend_begin, "sigqueue.cc", "in a handler, with a signal that somebody wants")               \
+  X(allthreads_receiver_told, "proc_allthreads.cc", "world stopped, no thread but that one asked") \
+  X(mdofixup_locked, "proc_allthreads.cc", "about to make the call, mFixup.lock is held")          \
   X(recordspan_grown, "mheap.cc", "allspans is a new array, mheap.lock is held")                  \
   X(markroot_span, "mgcroots.cc", "a mark worker is about to look at a span for finalizers")      \
   X(markroot_before_suspend, "mgcroots.cc", "a mark worker is about to stop a goroutine to scan") \

@@ -60,12 +60,12 @@ void freeAncestors(ancestorInfo* a);
 // stack, or, if closurefree is not null, closure is kept by pointer and given to closurefree when
 // the goroutine ends. startpc is the address shown for the goroutine's function.
 struct newprocargs {
-  void (*fn)(void*);          // called with the address of the closure
-  void* closure;              // captured values
-  std::uint32_t size;         // bytes to copy to the new stack; 0: pass the pointer itself
+  void (*fn)(void*);  // called with the address of the closure
+  void* closure;  // captured values
+  std::uint32_t size;  // bytes to copy to the new stack; 0: pass the pointer itself
   void (*closurefree)(void*);  // destroys a closure that is passed by pointer
   uintptr startpc;
-  bool pinned;   // large stack, never moved
+  bool pinned;  // large stack, never moved
   bool systemg;  // a goroutine of the runtime itself
 };
 void newproc(const newprocargs& a, uintptr callerpc);
@@ -134,6 +134,8 @@ struct pidleResult {
   p* pp;
   std::int64_t now;
 };
+// Entries of allp's array; those from allp.len on are dead or null. World stopped.
+extern std::int32_t allpcap;
 // Idle list; sched.lock must be held. now may be 0 for «not known».
 std::int64_t pidleput(p* pp, std::int64_t now);
 pidleResult pidleget(std::int64_t now);
@@ -256,7 +258,23 @@ void startTheWorldGC();
 extern atomic::Uint32 worldsema;
 extern atomic::Uint32 gcsema;
 void stopTheWorldWithSema(stwReason reason);
-std::int64_t startTheWorldWithSema();
+#if GORT_POINTS
+extern atomic::Racy<m*> worldstopper;  // who has stopped the world or is about to; for chaos/
+GORT_INLINE void setworldstopper(m* mp) { worldstopper = mp; }
+// From a wait to mWaitNone, both in the same function: m.waitingfor.
+GORT_INLINE void setwaiting(m* mp, mWait what) {
+  if (what != mWaitNone) {
+    mp->waitingfp = reinterpret_cast<uintptr>(__builtin_frame_address(0));
+    mp->waits = mp->waits + 1;
+  }
+  mp->waitingfor = what;
+}
+#else
+GORT_INLINE void setworldstopper(m*) {}
+GORT_INLINE void setwaiting(m*, mWait) {}
+#endif
+// emitTraceEvent: the tracer was told of the stop (traceGCSTWStart).
+std::int64_t startTheWorldWithSema(bool emitTraceEvent);
 void freezetheworld();
 extern atomic::Bool freezing;
 extern mutex deadlock;  // locked twice by who must never run again

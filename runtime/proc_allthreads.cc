@@ -83,6 +83,7 @@ void runOnAllThreads(allThreadsFn* fn) {
   }
   if (netpollinited()) netpollBreak();
   sigRecvPrepareForFixup();
+  POINT(allthreads_receiver_told);
   m* me = getg()->m;
   if (!fn->run(true)) return;
   // allm grows only with a P, or by who is locked out above.
@@ -95,11 +96,12 @@ void runOnAllThreads(allThreadsFn* fn) {
     if (mp->doesPark) notewakeupagain(&mp->park);
     unlocksignal(&mp->mFixup.lock);
   }
-  POINT(allthreads_asked);
+  setwaiting(me, mWaitAllThreads);
   while (!allDone(me)) {
     wakeServiceThreads();
     osyield();
   }
+  setwaiting(me, mWaitNone);
 }
 
 }  // namespace
@@ -113,7 +115,6 @@ void doAllThreadsSyscall(allThreadsFn* fn) {
   sigset mask = sigsave();
   sigblock(false);
   stopTheWorldGC(stwAllThreadsSyscall);
-  POINT(allthreads_stopped);
   systemstack([&] { runOnAllThreads(fn); });
   startTheWorldGC();
   msigrestore(mask);
@@ -126,6 +127,7 @@ GORT_SIGNALSAFE bool mDoFixup() {
   sigset mask = sigsave();
   sigblock(false);
   locksignal(&mp->mFixup.lock);
+  POINT(mdofixup_locked);
   allThreadsFn* fn = mp->mFixup.fn;
   if (fn != nullptr) {
     fn->run(false);
@@ -138,7 +140,8 @@ GORT_SIGNALSAFE bool mDoFixup() {
 }
 
 GORT_SIGNALSAFE void mDoFixupAndOSYield() {
-  mDoFixup();
+  // A thread that is not ours has no call to make.
+  if (getg() != nullptr) mDoFixup();
   osyield();
 }
 

@@ -2,11 +2,12 @@
 // GODEBUG=tracebackancestors=N. Ports saveAncestors of proc.go; traceback_print.cc prints.
 //
 // Invariants:
-//  - A g's list begins with its creator and has at most N records. It is its own: a goroutine copies
-//    its creator's list, so that it may outlive the creator.
-//  - Records come from a free list and go back to it, never to other uses: a crash, which looks at the
-//    lists of other goroutines without any lock, may come upon a record that has another owner by
-//    then, but it is a record. Such a reader counts, since a list that changes may never end for it.
+//  - A g's list begins with its creator and has at most N records. It is its own: a goroutine
+//    copies its creator's list, so that it may outlive the creator.
+//  - Records come from a free list and go back to it, never to other uses: a crash, which looks at
+//    the lists of other goroutines without any lock, may come upon a record that has another owner
+//    by then, but it is a record. Such a reader counts, since a list that changes may never end for
+//    it.
 //
 // freeLock protects the free list.
 #include "malloc.h"

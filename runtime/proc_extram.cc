@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <sys/syscall.h>
 
+#include "cpuprof.h"
 #include "goruntime.h"
 #include "malloc.h"
 #include "os_linux.h"
@@ -25,6 +26,7 @@
 #include "signal_unix.h"
 #include "stack.h"
 #include "stubs.h"
+#include "trace.h"
 #include "tsan.h"
 
 namespace gort::runtime {
@@ -45,7 +47,7 @@ struct callback {
 };
 
 // The thread's stack, for g0.
-void setg0bounds(g* g0) {
+void callbackUpdateSystemStack(g* g0) {
   pthread_attr_t attr;
   void* lo = nullptr;
   std::size_t size = 0;
@@ -63,7 +65,7 @@ m* oneNewExtraM() {
   mp->g0 = newpersistent<g>();
   mp->g0->m = mp;
   mp->isextra = true;
-  setg0bounds(mp->g0);
+  callbackUpdateSystemStack(mp->g0);
   setg(mp->g0);
   setstackguard(mp->g0->stackguard0);
   racethreadinit(mp->g0);
@@ -79,6 +81,9 @@ m* oneNewExtraM() {
   gp->startpc = reinterpret_cast<uintptr>(&runcallback);
   allgadd(gp);
   sched.ngsys.Add(1);
+  // execute tells the end of the call that it seems to come back from.
+  gp->sysblocktraced = true;
+  if (traceEnabled()) traceOneNewExtraM(gp);
   return mp;
 }
 
@@ -96,7 +101,11 @@ void entercurg() { gogo(getg()->m->curg); }
 
 }  // namespace
 
-GORT_NOINLINE void runcallback(void (*fn)(void*), void* arg) { fn(arg); }
+GORT_NOINLINE void runcallback(void (*fn)(void*), void* arg) {
+  // This way to goroutine code does not lead through execute.
+  if (std::int32_t hz = sched.profilehz; getg()->m->profilehz != hz) setThreadCPUProfiler(hz);
+  fn(arg);
+}
 
 void ExpectCallbacks() { iscgo.Store(true); }
 
@@ -115,7 +124,7 @@ void needm(stack_t* altstack, sigset* mask) {
     mp = oneNewExtraM();
   } else {
     mp->schedlink = nullptr;
-    setg0bounds(mp->g0);
+    callbackUpdateSystemStack(mp->g0);
     setg(mp->g0);
     setstackguard(mp->g0->stackguard0);
     racethreadinit(mp->g0);
@@ -132,6 +141,8 @@ void dropm(const stack_t* altstack, sigset mask) {
   m* mp = getg()->m;
   g* gp = mp->curg;
   sigblock(false);
+  // The timer is this thread's, and the M goes to another.
+  if (mp->profilehz != 0) setThreadCPUProfiler(0);
   casgstatus(gp, _Gsyscall, _Gdead);
   gp->preemptStop = false;
   gp->syscallsp = 0;
@@ -150,7 +161,9 @@ void dropm(const stack_t* altstack, sigset mask) {
 }  // namespace
 
 GORT_NOSPLIT void cgocallback(void (*fn)(void*), void* arg) {
-  if (getg() != nullptr) {
+  if (g* gp = getg(); gp != nullptr) {
+    // In a function that cgocall runs: its goroutine is in a system call.
+    if (gp == gp->m->g0) throw_("cgocallback on a system stack");
     fn(arg);
     return;
   }

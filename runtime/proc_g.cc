@@ -14,6 +14,7 @@
 #include "print.h"
 #include "proc.h"
 #include "stack.h"
+#include "trace.h"
 #include "tsan.h"
 
 namespace gort::runtime {
@@ -155,7 +156,14 @@ g* newproc1(const newprocargs& a, g* callergp, uintptr callerpc) {
   newg->gopc = callerpc;
   newg->ancestors = saveAncestors(callergp);
   newg->startpc = a.startpc;
-  if (a.systemg) sched.ngsys.Add(1);
+  if (a.systemg) {
+    sched.ngsys.Add(1);
+  } else if (g* curg = mp->curg; curg != nullptr) {
+    // Only goroutines of users inherit profiling labels.
+    void* labels = curg->labels;
+    gcWriteBarrierInit(labels);
+    newg->labels = labels;
+  }
   newg->trackingSeq = static_cast<std::uint8_t>(fastrand());
   if (newg->trackingSeq % gTrackingPeriod == 0) newg->tracking = true;
   casgstatus(newg, _Gdead, _Grunnable);
@@ -166,6 +174,7 @@ g* newproc1(const newprocargs& a, g* callergp, uintptr callerpc) {
     pp->goidcacheend = pp->goidcache + _GoidCacheBatch;
   }
   newg->goid = pp->goidcache++;
+  if (traceEnabled()) traceGoCreate(newg, newg->startpc);
   racegostart(newg);
   gcController.addScannableStack(static_cast<std::int64_t>(newg->stack.hi - newg->stack.lo));
   releasem(mp);

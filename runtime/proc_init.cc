@@ -8,10 +8,12 @@
 #include <cpuid.h>
 #include <sys/syscall.h>
 
+#include "cpuprof.h"
 #include "gofunc.h"
 #include "malloc.h"
 #include "mfinal.h"
 #include "mgc.h"
+#include "mprof.h"
 #include "os_linux.h"
 #include "panic.h"
 #include "print.h"
@@ -20,6 +22,7 @@
 #include "signal_unix.h"
 #include "stack.h"
 #include "symname.h"
+#include "trace.h"
 #include "tsan.h"
 
 // asm_amd64.S knows these.
@@ -94,7 +97,7 @@ void runtimemain(void*) {
   forcegcargs.fn = [](void*) { forcegchelper(); };
   forcegcargs.startpc = reinterpret_cast<uintptr>(&forcegchelper);
   forcegcargs.systemg = true;
-  newproc(forcegcargs, getcallerpc());
+  newproc(forcegcargs, reinterpret_cast<uintptr>(&runtimemain) + 1);
   gcenable();
   mainMain(mainArg);
   // Another goroutine may be running deferred calls for a panic: let it finish and print, rather
@@ -121,10 +124,13 @@ void schedinit() {
   lockInit(&paniclk, lockRankPanic);
   lockInit(&allglock, lockRankAllg);
   lockInit(&allpLock, lockRankAllp);
+  mprofinit();
+  lockInit(&cpuprof.lock, lockRankCpuprof);
   sched.maxmcount = 10000;
   // There is one M and nothing runs on it yet.
   worldStopped();
   cpuinit();
+  traceinit();
   stackinit();
   mallocinit();
   asyncpreemptinit();

@@ -14,6 +14,7 @@
 //  - Once an id was reserved (mReserveID) the M counts for checkdead, though its thread is not there
 //    yet: so the deadlock detector does not run between.
 //  - allm grows at its head under sched.lock; an M leaves it in mexit under the same lock.
+#include "cpuprof.h"
 #include "malloc.h"
 #include "mgc.h"
 #include "os_linux.h"
@@ -23,6 +24,8 @@
 #include "signal_unix.h"
 #include "stack.h"
 #include "timer.h"
+#include "trace.h"
+#include "traceback.h"
 #include "tsan.h"
 
 namespace gort::runtime {
@@ -141,6 +144,10 @@ std::int64_t setMaxThreads(std::int64_t in) {
 }
 
 void mcommoninit(m* mp, std::int64_t id) {
+  // Of use only for a stack that users know; g0's would be the scheduler's.
+  memclrNoHeapPointers(mp->createstack, sizeof mp->createstack);
+  g* gp = getg();
+  if (gp != gp->m->g0) callers(0, mp->createstack, std::size(mp->createstack));
   lock(&sched.lock);
   mp->id = id >= 0 ? id : mReserveID();
   seedfastrand(mp);
@@ -196,6 +203,8 @@ void mexit(bool) {
     throw_("locked m0 woke up");
   }
   sigblock(true);
+  // The kernel does not delete a thread's timers with it.
+  setThreadCPUProfiler(0);
   unminit(mp);
   lock(&sched.lock);
   bool found = false;
@@ -340,6 +349,10 @@ void startm(p* pp, bool spinning, bool lockheld) {
 // otherwise it goes to the idle list. Must look at every source of work that findRunnable has.
 void handoffp(p* pp) {
   if (!runqempty(pp) || sched.runqsize != 0) {
+    startm(pp, false, false);
+    return;
+  }
+  if (traceActive() && traceReaderAvailable() != nullptr) {
     startm(pp, false, false);
     return;
   }

@@ -16,6 +16,7 @@
 #include "proc.h"
 #include "stack.h"
 #include "timer.h"
+#include "trace.h"
 
 namespace gort::runtime {
 
@@ -25,10 +26,9 @@ pMask idlepMask;
 pMask timerpMask;
 atomic::Racy<std::int32_t> gomaxprocs;
 std::int32_t newprocs;
+std::int32_t allpcap;
 
 namespace {
-
-std::int32_t allpcap;  // world stopped
 
 // Changes only while the world is stopped. start(i) for i of 32 bits gives every start position with
 // every step that is coprime to count.
@@ -137,6 +137,7 @@ void pdestroy(p* pp) {
   pp->mcache = nullptr;
   mergeHeapStats(pp);
   gfpurge(pp);
+  traceProcFree(pp);
   pp->status.Store(_Pdead);
 }
 
@@ -161,6 +162,7 @@ p* procresize(std::int32_t nprocs) {
   assertWorldStopped();
   std::int32_t old = gomaxprocs;
   if (old < 0 || nprocs <= 0) throw_("procresize: invalid arg");
+  if (traceEnabled()) traceGomaxprocs(nprocs);
   std::int64_t now = nanotime();
   if (sched.procresizetime != 0) sched.totaltime += old * (now - sched.procresizetime);
   sched.procresizetime = now;
@@ -180,12 +182,20 @@ p* procresize(std::int32_t nprocs) {
     mp->p->mcache->prepareForSweep();
   } else {
     // Our P goes away, or we have none yet: take the first.
-    if (mp->p != nullptr) mp->p->m = nullptr;
+    if (mp->p != nullptr) {
+      if (traceEnabled()) {
+        // As if the goroutine had been taken off the one P and put on the other.
+        traceGoSched();
+        traceProcStop(mp->p);
+      }
+      mp->p->m = nullptr;
+    }
     mp->p = nullptr;
     p* pp = allp[0];
     pp->m = nullptr;
     pp->status.Store(_Pidle);
     acquirep(pp);
+    if (traceEnabled()) traceGoStart();
   }
   for (std::int32_t i = nprocs; i < old; i++) pdestroy(allp[i]);
   if (allp.len != nprocs) {
@@ -230,6 +240,7 @@ void acquirep(p* pp) {
   wirep(pp);
   // Before anything can be allocated from spans that a cycle has left stale here.
   pp->mcache->prepareForSweep();
+  if (traceEnabled()) traceProcStart();
 }
 
 p* releasep() {
@@ -242,6 +253,7 @@ p* releasep() {
           "\n");
     throw_("releasep: invalid p state");
   }
+  if (traceEnabled()) traceProcStop(pp);
   mp->p = nullptr;
   pp->m = nullptr;
   pp->status.Store(_Pidle);

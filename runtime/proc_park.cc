@@ -15,6 +15,7 @@
 #include "proc.h"
 #include "signal_unix.h"
 #include "stack.h"
+#include "trace.h"
 #include "tsan.h"
 
 namespace gort::runtime {
@@ -36,6 +37,7 @@ bool parkunlock_c(g*, void* l) {
 // Continuation of gopark on g0.
 void park_m(g* gp) {
   m* mp = getg()->m;
+  if (traceEnabled()) traceGoPark(mp->waitTraceBlockReason, mp->waitTraceSkip);
   casgstatus(gp, _Grunning, _Gwaiting);
   dropg();
   POINT(park_m_before_unlockf);
@@ -44,6 +46,7 @@ void park_m(g* gp) {
     mp->waitunlockf = nullptr;
     mp->waitlock = nullptr;
     if (!ok) {
+      if (traceEnabled()) traceGoUnpark(gp, 2);
       casgstatus(gp, _Gwaiting, _Grunnable);
       execute(gp, true);
     }
@@ -67,9 +70,13 @@ void park_m(g* gp) {
   schedule();
 }
 
-void gosched_m(g* gp) { goschedImpl(gp); }
+void gosched_m(g* gp) {
+  if (traceEnabled()) traceGoSched();
+  goschedImpl(gp);
+}
 
 void goyield_m(g* gp) {
+  if (traceEnabled()) traceGoPreempt();
   p* pp = gp->m->p;
   casgstatus(gp, _Grunning, _Grunnable);
   dropg();
@@ -81,6 +88,7 @@ void goyield_m(g* gp) {
 void goexit0(g* gp) {
   m* mp = getg()->m;
   p* pp = mp->p;
+  if (traceEnabled()) traceGoEnd();
   casgstatus(gp, _Grunning, _Gdead);
   if (isSystemGoroutine(gp, false)) sched.ngsys.Add(-1);
   gp->m = nullptr;
@@ -88,11 +96,15 @@ void goexit0(g* gp) {
   gp->lockedm = nullptr;
   mp->lockedg = nullptr;
   gp->preemptStop = false;
+  gp->preemptShrink = false;  // the next goroutine in this g may be pinned
+  gp->paniconfault = false;
+  gp->sig = 0;
   gp->_defer = nullptr;  // should be true already but just in case
   gp->_panic = nullptr;  // not null for Goexit during a panic
   gp->deferframe_ = nullptr;
   gp->waitreason = waitReasonZero;
   gp->param = nullptr;
+  gp->labels = nullptr;
   if (ancestorInfo* a = gp->ancestors) {
     gp->ancestors = nullptr;
     freeAncestors(a);
@@ -149,7 +161,8 @@ void goparkunlock(mutex* l, waitReason reason, traceBlockReason traceReason, int
   gopark(parkunlock_c, l, reason, traceReason, traceskip);
 }
 
-void ready(g* gp, int, bool next) {
+void ready(g* gp, int traceskip, bool next) {
+  if (traceEnabled()) traceGoUnpark(gp, traceskip);
   std::uint32_t status = readgstatus(gp);
   m* mp = acquirem();  // the P must not change
   if ((status & ~_Gscan) != _Gwaiting) {
@@ -179,9 +192,13 @@ void goschedIfBusy() {
 
 void Gosched() { mcall(gosched_m); }
 void goyield() { mcall(goyield_m); }
-void gopreempt_m(g* gp) { goschedImpl(gp); }
+void gopreempt_m(g* gp) {
+  if (traceEnabled()) traceGoPreempt();
+  goschedImpl(gp);
+}
 
 void preemptPark(g* gp) {
+  if (traceEnabled()) traceGoPark(traceBlockPreempted, 0);
   std::uint32_t status = readgstatus(gp);
   if ((status & ~_Gscan) != _Grunning) {
     dumpgstatus(gp);

@@ -11,6 +11,7 @@
 // Invariants:
 //  - schedule runs on g0 with a P and without locks; it never returns.
 //  - An M that is spinning has no work on its P.
+#include "cpuprof.h"
 #include "mfinal.h"
 #include "mgc.h"
 #include "os_linux.h"
@@ -20,6 +21,7 @@
 #include "runtime1.h"
 #include "stack.h"
 #include "timer.h"
+#include "trace.h"
 
 namespace gort::runtime {
 
@@ -32,6 +34,13 @@ void execute(g* gp, bool inheritTime) {
   gp->preempt = false;
   gp->stackguard0 = gp->stack.lo + stackGuard;
   if (!inheritTime) mp->p->schedtick++;
+  std::int32_t hz = sched.profilehz;
+  if (GORT_UNLIKELY(mp->profilehz != hz)) setThreadCPUProfiler(hz);
+  if (traceEnabled()) {
+    // The end of a system call is told with the P that the goroutine gets, and before it starts.
+    if (gp->syscallsp != 0 && gp->sysblocktraced) traceGoSysExit(gp->sysexitticks);
+    traceGoStart();
+  }
   gogo(gp);
 }
 
@@ -214,6 +223,14 @@ top:
   auto [now, pollUntil, ranTimers] = checkTimers(pp, 0);
   (void)ranTimers;
 
+  if (traceActive()) {
+    if (g* gp = traceReader(); gp != nullptr) {
+      casgstatus(gp, _Gwaiting, _Grunnable);
+      if (traceEnabled()) traceGoUnpark(gp, 0);
+      return {gp, false, true};
+    }
+  }
+
   // The collector before goroutines, or it would not get its share.
   if (gcBlackenEnabled.Load() != 0)
     if (g* gp = findRunnableGCWorker(pp, &now); gp != nullptr) return {gp, false, true};
@@ -306,6 +323,7 @@ top:
       becomeSpinning(mp);
       w.pp->gcMarkWorkerMode = gcMarkWorkerIdleMode;
       casgstatus(w.gp, _Gwaiting, _Grunnable);
+      if (traceEnabled()) traceGoUnpark(w.gp, 0);
       return {w.gp, false, false};
     }
     pollUntil = checkTimersNoP(allpSnapshot, timerpMaskSnapshot, pollUntil);
@@ -337,6 +355,7 @@ top:
         g* gp = list.pop();
         injectglist(&list);
         casgstatus(gp, _Gwaiting, _Grunnable);
+        if (traceEnabled()) traceGoUnpark(gp, 0);
         return {gp, false, false};
       }
       if (wasSpinning) becomeSpinning(mp);
@@ -364,6 +383,7 @@ void injectglist(gList* glist) {
   // All become runnable before any is queued, so that none runs while it is still linked here.
   while (!glist->empty()) {
     g* gp = glist->pop();
+    if (traceEnabled()) traceGoUnpark(gp, 0);
     casgstatus(gp, _Gwaiting, _Grunnable);
     q.pushBack(gp);
     qsize++;

@@ -14,6 +14,7 @@
 #include "proc.h"
 #include "netpoll.h"
 #include "sema.h"
+#include "trace.h"
 
 namespace gort::runtime {
 
@@ -22,6 +23,10 @@ mutex deadlock;
 
 atomic::Uint32 worldsema{1};
 atomic::Uint32 gcsema{1};
+
+#if GORT_POINTS
+atomic::Racy<m*> worldstopper;
+#endif
 
 namespace {
 
@@ -60,7 +65,7 @@ void stopTheWorld(stwReason reason) {
 }
 
 void startTheWorld() {
-  systemstack([] { startTheWorldWithSema(); });
+  systemstack([] { startTheWorldWithSema(false); });
   // worldsema is given to a waiter directly: a loop of stops by one goroutine must not starve the
   // others. Not preempted until it is released, or the new holder would wait for us to be scheduled.
   m* mp = acquirem();
@@ -91,22 +96,7 @@ void forEachP(waitReason reason, void (*fn)(p*)) {
   });
 }
 
-namespace {
-
-#if GORT_POINTS
-// See m.waitingforps.
-GORT_INLINE void setwaitingforps(m* mp, bool waiting) {
-  if (waiting) {
-    mp->waitingfp = reinterpret_cast<uintptr>(__builtin_frame_address(0));
-    mp->waits = mp->waits + 1;
-  }
-  mp->waitingforps = waiting;
-}
-#else
-GORT_INLINE void setwaitingforps(m*, bool) {}
-#endif
-
-}  // namespace
+namespace {}  // namespace
 
 void forEachPInternal(void (*fn)(p*)) {
   m* mp = acquirem();
@@ -134,14 +124,18 @@ void forEachPInternal(void (*fn)(p*)) {
     p* p2 = allp[i];
     if (p2->status.Load() == _Psyscall && p2->runSafePointFn.Load() == 1 &&
         p2->status.CompareAndSwap(_Psyscall, _Pidle)) {
+      if (traceEnabled()) {
+        traceGoSysBlock(p2);
+        traceProcStop(p2);
+      }
       p2->syscalltick++;
       handoffp(p2);
     }
   }
   if (wait) {
-    setwaitingforps(mp, true);
+    setwaiting(mp, mWaitSafePoints);
     while (!notetsleep(&sched.safePointNote, 100 * 1000)) preemptall();
-    setwaitingforps(mp, false);
+    setwaiting(mp, mWaitNone);
     noteclear(&sched.safePointNote);
   }
   if (sched.safePointWait != 0) throw_("forEachP: not done");
@@ -158,6 +152,7 @@ void stopTheWorldWithSema(stwReason) {
   // Whoever waits for a lock of ours would never stop.
   if (mp->locks > 0) throw_("stopTheWorld: holding locks");
   lock(&sched.lock);
+  setworldstopper(mp);
   sched.stopwait = gomaxprocs;
   sched.gcwaiting.Store(true);
   preemptall();
@@ -166,6 +161,10 @@ void stopTheWorldWithSema(stwReason) {
   for (std::int32_t i = 0; i < allp.len; i++) {
     p* pp = allp[i];
     if (pp->status.Load() == _Psyscall && pp->status.CompareAndSwap(_Psyscall, _Pgcstop)) {
+      if (traceEnabled()) {
+        traceGoSysBlock(pp);
+        traceProcStop(pp);
+      }
       pp->syscalltick++;
       sched.stopwait--;
     }
@@ -180,7 +179,9 @@ void stopTheWorldWithSema(stwReason) {
   POINT(stoptheworld_before_wait);
   if (wait) {
     // A request for preemption may be lost; repeat until all have stopped.
+    setwaiting(mp, mWaitWorld);
     while (!notetsleep(&sched.stopnote, 100 * 1000)) preemptall();
+    setwaiting(mp, mWaitNone);
     noteclear(&sched.stopnote);
   }
   const char* bad = nullptr;
@@ -200,9 +201,10 @@ void stopTheWorldWithSema(stwReason) {
   worldStopped();
 }
 
-std::int64_t startTheWorldWithSema() {
+std::int64_t startTheWorldWithSema(bool emitTraceEvent) {
   assertWorldStopped();
   m* mp = acquirem();
+  setworldstopper(nullptr);
   if (netpollinited()) {
     gList list = netpoll(0);
     injectglist(&list);
@@ -234,6 +236,7 @@ std::int64_t startTheWorldWithSema() {
     }
   }
   std::int64_t startTime = nanotime();
+  if (emitTraceEvent && traceEnabled()) traceGCSTWDone();
   // There may be more work than the Ps with local work show; if not, the M stops again.
   wakep();
   releasem(mp);

@@ -15,6 +15,7 @@
 #include "print.h"
 #include "proc.h"
 #include "stack.h"
+#include "trace.h"
 
 namespace gort::runtime {
 
@@ -40,6 +41,7 @@ void entersyscall1(void* arg) {
   m* mp = gp->m;
   casgstatus(gp, _Grunning, _Gsyscall);
   checksyscallsp(gp, "entersyscall");
+  if (traceEnabled()) traceGoSysCall();
   if (sched.sysmonwait.Load()) {
     lock(&sched.lock);
     wakesysmon();
@@ -48,6 +50,7 @@ void entersyscall1(void* arg) {
   p* pp = mp->p;
   if (pp->runSafePointFn.Load() != 0) runSafePointFn();
   mp->syscalltick = pp->syscalltick;
+  gp->sysblocktraced = true;
   pp->m = nullptr;
   mp->oldp = pp;
   mp->p = nullptr;
@@ -57,6 +60,10 @@ void entersyscall1(void* arg) {
   if (sched.gcwaiting.Load()) {
     lock(&sched.lock);
     if (sched.stopwait > 0 && pp->status.CompareAndSwap(_Psyscall, _Pgcstop)) {
+      if (traceEnabled()) {
+        traceGoSysBlock(pp);
+        traceProcStop(pp);
+      }
       pp->syscalltick++;
       sched.stopwait--;
       if (sched.stopwait == 0) notewakeup(&sched.stopnote);
@@ -71,11 +78,23 @@ void entersyscallblock1(void* arg) {
   m* mp = gp->m;
   p* pp = mp->p;
   mp->syscalltick = pp->syscalltick;
+  gp->sysblocktraced = true;
   pp->syscalltick++;
   checksyscallsp(gp, "entersyscallblock");
   casgstatus(gp, _Grunning, _Gsyscall);
+  if (traceEnabled()) {
+    traceGoSysCall();
+    traceGoSysBlock(pp);
+  }
   handoffp(releasep());
   mp->locks--;
+}
+
+// While the tracer is on: who takes a P from a system call writes its events and then raises
+// syscalltick. The return is told after them. Called without oldp, which mp has lost.
+void waitsysblocktraced(m* mp, p* oldp) {
+  // In a dying process nobody takes Ps any more.
+  while (oldp->syscalltick == mp->syscalltick && sched.stopwait != freezeStopWait) osyield();
 }
 
 bool exitsyscallfast_pidle() {
@@ -96,10 +115,22 @@ bool exitsyscallfast(m* mp, p* oldp) {
       oldp->status.CompareAndSwap(_Psyscall, _Pidle)) {
     wirep(oldp);
     // It was taken and put back in between: count a system call more, for sysmon.
-    if (mp->syscalltick != oldp->syscalltick) oldp->syscalltick++;
+    if (mp->syscalltick != oldp->syscalltick) {
+      if (traceEnabled()) {
+        // Our own loss of the P has been told. This is another call's, whose P we are taking.
+        traceGoSysBlock(oldp);
+        traceGoSysExit(0);
+      }
+      oldp->syscalltick++;
+    }
     return true;
   }
-  return sched.pidle != nullptr && exitsyscallfast_pidle();
+  if (sched.pidle == nullptr || !exitsyscallfast_pidle()) return false;
+  if (traceEnabled()) {
+    if (oldp != nullptr) waitsysblocktraced(mp, oldp);
+    traceGoSysExit(0);
+  }
+  return true;
 }
 
 // On g0. On return gp->syscallsp is 0 if the goroutine may go on with a P.
@@ -111,9 +142,16 @@ void exitsyscall1(void* arg) {
   mp->oldp = nullptr;
   POINT(exitsyscall_before_fast);
   if (!exitsyscallfast(mp, oldp)) {
+    gp->sysexitticks = 0;
+    if (traceEnabled()) {
+      if (oldp != nullptr) waitsysblocktraced(mp, oldp);
+      // There is no P to write the event with; execute does it, with this time.
+      gp->sysexitticks = static_cast<std::int64_t>(cputicks());
+    }
     mp->locks--;
     return;
   }
+  if (traceEnabled() && (oldp != mp->p || mp->syscalltick != mp->p->syscalltick)) traceGoStart();
   mp->p->syscalltick++;
   casgstatus(gp, _Gsyscall, _Grunning);
   gp->syscallsp = 0;

@@ -15,6 +15,7 @@
 #include "signal_unix.h"
 #include "stack.h"
 #include "timer.h"
+#include "trace.h"
 
 namespace gort::runtime {
 
@@ -64,6 +65,10 @@ std::uint32_t retake(std::int64_t now) {
     // the last one by checkdead.
     incidlelocked(-1);
     if (pp->status.CompareAndSwap(s, _Pidle)) {
+      if (traceEnabled()) {
+        traceGoSysBlock(pp);
+        traceProcStop(pp);
+      }
       n++;
       pp->syscalltick++;
       handoffp(pp);

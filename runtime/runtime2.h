@@ -30,6 +30,7 @@ struct mspan;
 struct _defer;
 struct _panic;
 struct deferframe;
+struct traceBuf;
 struct allThreadsFn;
 
 // A set of signals as the kernel has it: bit n-1 stands for signal n.
@@ -242,6 +243,16 @@ struct g {
   // for it while it waits; reset before a cycle begins.
   atomic::Racy<std::int64_t> gcAssistBytes;
 
+  // Labels of the CPU and goroutine profiles (proflabel.h), in collected memory; markroot follows it.
+  // Owner; the signal handler on the thread that runs g reads it.
+  atomic::Racy<void*> labels;
+  // Execution tracer (trace.h). They go with the goroutine: owned by who runs it, or makes it
+  // runnable, or has stopped the world.
+  bool sysblocktraced;  // the tracer knows of the system call that g is in
+  std::int64_t sysexitticks;  // cputicks when that call returned, 0 for not known
+  std::uint64_t traceseq;  // of its last event
+  struct p* tracelastp;  // the P of its last event
+
   void* racectx;  // TSan fiber; null in plain builds
   uintptr racestack;  // its shadow-stack position when empty
 };
@@ -249,6 +260,14 @@ struct g {
 inline constexpr std::uint8_t gTrackingPeriod = 8;
 
 using mstartfn_t = void (*)();
+
+// What an M waits for, spinning or with a time limit, other than a lock or a goroutine.
+enum mWait : std::uint8_t {
+  mWaitNone,
+  mWaitSafePoints,  // forEachPInternal: Ps that have not run the function
+  mWaitWorld,  // stopTheWorldWithSema: Ps that have not stopped
+  mWaitAllThreads,  // doAllThreadsSyscall: Ms that have not made the call
+};
 
 struct m {
   struct g* g0;  // goroutine with the scheduling stack; constant
@@ -296,6 +315,8 @@ struct m {
   void* waitlock;
   traceBlockReason waitTraceBlockReason;
   int waitTraceSkip;
+  bool
+      startingtrace;  // in StartTrace, which writes events before the tracer is enabled; this thread
 
   std::uint32_t syscalltick;
   struct m* freelink;  // on sched.freem
@@ -318,6 +339,13 @@ struct m {
     allThreadsFn* fn;  // protected by lock
   } mFixup;
 
+  // CPU profile: the rate at which this thread is profiled, 0 for not, and its timer. Written on this
+  // thread, where the signal handler reads them.
+  atomic::Racy<std::int32_t> profilehz;
+  std::int32_t profileTimer;
+  atomic::Bool profileTimerValid;
+  uintptr createstack[32];  // where the thread was made; constant after mcommoninit, ends with a 0
+
   // Locks held, innermost last; checked builds only; this thread.
   int locksHeldLen;
   heldLockInfo locksHeld[10];
@@ -327,11 +355,13 @@ struct m {
   // reader. Null otherwise. Written on this thread; chaos/ reads them from outside.
   atomic::Racy<mutex*> waitinglock;
   atomic::Racy<uintptr> waitingfp;
-  // While this thread is in suspendG: the goroutine that it waits for, else null; and in
-  // forEachPInternal, while it waits for the Ps that have not run the function. waits is raised
-  // before each such wait, so that a reader knows one from the next. As above.
+  // While this thread is in suspendG: the goroutine that it waits for, else null; which other thing it
+  // waits for; and whether it is in a signal handler, whatever else it was doing, and waits for the
+  // receiver of signals (sigsend). waits is raised before each such wait, so that a reader knows one
+  // from the next. As above.
   atomic::Racy<struct g*> waitinggoroutine;
-  atomic::Racy<bool> waitingforps;
+  atomic::Racy<mWait> waitingfor;
+  atomic::Racy<bool> waitingreceiver;
   atomic::Racy<std::uint64_t> waits;
 #endif
 };
@@ -439,6 +469,11 @@ struct p {
 
   heapStatsDelta statsDelta;
 
+  // Execution tracer. Owner, or who has stopped the world.
+  struct traceBuf* tracebuf;
+  bool traceSweep;  // between traceGCSweepStart and traceGCSweepDone
+  uintptr traceSwept, traceReclaimed;  // bytes, in that time
+
   // Ask this P to enter the scheduler soon, whatever runs on it. Relaxed as g.preempt.
   atomic::Racy<bool> preempt;
 };
@@ -527,6 +562,9 @@ struct schedt {
 
   mutex sysmonlock;  // hold it to keep sysmon out
 
+  // Rate of the CPU profile. Written under lock; execute looks without it and takes any recent value.
+  atomic::Racy<std::int32_t> profilehz;
+
   atomic::Int64 totalMutexWaitTime;  // ns
 };
 
@@ -539,12 +577,16 @@ struct sudog {
   sudog* prev;
   void* elem;  // data element, may point into g's stack
 
+  // In cputicks. acquiretime: when g began to wait for a mutex, 0 if not to be profiled. releasetime:
+  // 0, or -1 for the waker to put the time of the wake-up there.
   std::int64_t acquiretime;
   std::int64_t releasetime;
   std::uint32_t ticket;
 
   bool isSelect;  // g is in a select: selectDone decides who wins
   bool success;  // a value was transferred, rather than the channel closed
+  // semaRoot: number of sudogs in the list behind this head, for the mutex profile; sticks at the top.
+  std::uint16_t waiters;
 
   sudog* parent;  // semaRoot's tree
   sudog* waitlink;  // g.waiting list or semaRoot

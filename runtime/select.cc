@@ -1,6 +1,8 @@
 // selectgo. Ports select.go; invariants are written down in select.h.
 #include "select.h"
 
+#include "mprof.h"
+
 namespace gort::runtime {
 
 namespace {
@@ -163,6 +165,7 @@ selectgoResult selectgo(scase* scases, std::uint16_t* order0, std::int64_t nsend
   // Pass 2: wait on all channels.
   g* gp = getg();
   if (gp->waiting != nullptr) throw_("gp.waiting != nil");
+  const std::int64_t t0 = blockprofiletime();
   sudog** nextp = &gp->waiting;
   for (std::int64_t i = 0; i < n; i++) {
     const std::int64_t casi = lockorder[i];
@@ -170,6 +173,7 @@ selectgoResult selectgo(scase* scases, std::uint16_t* order0, std::int64_t nsend
     sudog* sg = acquireSudog();
     sg->g = gp;
     sg->isSelect = true;
+    sg->releasetime = t0 == 0 ? 0 : -1;
     // Nothing may be called from here to the store through nextp, which is where copystack finds
     // sg to adjust elem.
     sg->elem = scases[casi].elem;
@@ -203,6 +207,7 @@ selectgoResult selectgo(scase* scases, std::uint16_t* order0, std::int64_t nsend
   // are never used. elem is cleared in all of them before g.waiting lets go of them.
   std::int64_t casi = -1;
   bool caseSuccess = false;
+  std::int64_t caseReleaseTime = -1;
   sudog* sglist = gp->waiting;
   for (sudog* sg = sglist; sg != nullptr; sg = sg->waitlink) {
     sg->isSelect = false;
@@ -217,6 +222,7 @@ selectgoResult selectgo(scase* scases, std::uint16_t* order0, std::int64_t nsend
       // Its waker has dequeued it.
       casi = casei;
       caseSuccess = sglist->success;
+      if (sglist->releasetime > 0) caseReleaseTime = sglist->releasetime;
     } else {
       hchan* c = scases[casei].c;
       if (casei < nsends)
@@ -232,6 +238,7 @@ selectgoResult selectgo(scase* scases, std::uint16_t* order0, std::int64_t nsend
   if (casi < 0) throw_("selectgo: bad wakeup");
 
   unlockf();
+  if (GORT_UNLIKELY(caseReleaseTime > 0)) blockevent(caseReleaseTime - t0);
   if (casi < nsends) {
     if (!caseSuccess) panicSendOnClosed();
     return {casi, false};

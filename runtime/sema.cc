@@ -1,4 +1,4 @@
-// Semaphores for goroutines. Ports sema.go, without the block and mutex profiles.
+// Semaphores for goroutines. Ports sema.go.
 //
 // Data: semtable hashes addresses to semaRoots. A root is a treap of sudogs with distinct addresses
 // (sudog.elem), each of which heads a list of the other waiters on its address:
@@ -24,6 +24,8 @@
 //  - nwait counts the sudogs in the treap and its lists, and those about to be queued.
 #include "sema.h"
 
+#include "mprof.h"
+#include "os_linux.h"
 #include "proc.h"
 
 namespace gort::runtime {
@@ -35,7 +37,13 @@ struct semaRoot {
   atomic::Uint32 nwait;
 
   void queue(atomic::Uint32* addr, sudog* s, bool lifo);
-  sudog* dequeue(atomic::Uint32* addr);
+  struct dequeueResult {
+    sudog* found;
+    // cputicks at which found was dequeued, 0 if it is not to be profiled; and the acquiretime of the
+    // last one behind it, or its own.
+    std::int64_t now, tailtime;
+  };
+  dequeueResult dequeue(atomic::Uint32* addr);
   void rotateLeft(sudog* x);
   void rotateRight(sudog* y);
   // The link that points to old in the tree.
@@ -57,7 +65,25 @@ semaRoot* rootFor(atomic::Uint32* addr) {
 }
 
 // Lets the goroutine of s go on. s belongs to it from here on.
-void readyWithTime(sudog* s, int traceskip) { goready(s->g, traceskip); }
+void readyWithTime(sudog* s, int traceskip) {
+  setreleasetime(s);
+  goready(s->g, traceskip);
+}
+
+// What a release that wakes s, dequeued as d says, is charged for in the mutex profile: the wait of s
+// and of all who still wait behind it, so that to hold up many counts more than to hold up one. Each
+// of those is taken to have waited as long as the mean of the first and the last. dequeue has set
+// their times to now, so that the next release does not count the same wait again.
+void chargeContention(sudog* s, std::int64_t now, std::int64_t tailtime) {
+  std::int64_t dt0 = now - s->acquiretime;
+  // 0: the last one came while the profile was off.
+  std::int64_t dtail = tailtime == 0 ? 0 : now - tailtime;
+  std::int64_t dt = dt0;
+  if (s->waiters != 0) dt += (dtail + dt0) / 2 * s->waiters;
+  mutexevent(dt);
+}
+
+constexpr std::uint16_t maxWaiters = 0xffff;
 
 constexpr int active_spin = 4;
 constexpr std::uint32_t active_spin_cnt = 30;
@@ -79,22 +105,24 @@ void checkNotOnStack(const void* obj, const char* what) {
 }
 
 void sync_runtime_Semacquire(atomic::Uint32* addr) {
-  semacquire1(addr, false, 0, waitReasonSemacquire);
+  semacquire1(addr, false, semaBlockProfile, 0, waitReasonSemacquire);
 }
 void sync_runtime_SemacquireMutex(atomic::Uint32* addr, bool lifo, int skipframes) {
-  semacquire1(addr, lifo, skipframes, waitReasonSyncMutexLock);
+  semacquire1(addr, lifo, semaBlockProfile | semaMutexProfile, skipframes, waitReasonSyncMutexLock);
 }
 void sync_runtime_SemacquireRWMutexR(atomic::Uint32* addr, bool lifo, int skipframes) {
-  semacquire1(addr, lifo, skipframes, waitReasonSyncRWMutexRLock);
+  semacquire1(addr, lifo, semaBlockProfile | semaMutexProfile, skipframes,
+              waitReasonSyncRWMutexRLock);
 }
 void sync_runtime_SemacquireRWMutex(atomic::Uint32* addr, bool lifo, int skipframes) {
-  semacquire1(addr, lifo, skipframes, waitReasonSyncRWMutexLock);
+  semacquire1(addr, lifo, semaBlockProfile | semaMutexProfile, skipframes,
+              waitReasonSyncRWMutexLock);
 }
 void sync_runtime_Semrelease(atomic::Uint32* addr, bool handoff, int skipframes) {
   semrelease1(addr, handoff, skipframes);
 }
 
-void semacquire(atomic::Uint32* addr) { semacquire1(addr, false, 0, waitReasonSemacquire); }
+void semacquire(atomic::Uint32* addr) { semacquire1(addr, false, 0, 0, waitReasonSemacquire); }
 void semrelease(atomic::Uint32* addr) { semrelease1(addr, false, 0); }
 
 bool cansemacquire(atomic::Uint32* addr) {
@@ -105,7 +133,8 @@ bool cansemacquire(atomic::Uint32* addr) {
   }
 }
 
-void semacquire1(atomic::Uint32* addr, bool lifo, int skipframes, waitReason reason) {
+void semacquire1(atomic::Uint32* addr, bool lifo, semaProfileFlags profile, int skipframes,
+                 waitReason reason) {
   g* gp = getg();
   if (gp != gp->m->curg) throw_("semacquire not on the G stack");
 
@@ -116,9 +145,15 @@ void semacquire1(atomic::Uint32* addr, bool lifo, int skipframes, waitReason rea
                   "goroutine can release it (allocate it instead)");
   sudog* s = acquireSudog();
   semaRoot* root = rootFor(addr);
+  std::int64_t t0 = 0;
   s->releasetime = 0;
   s->acquiretime = 0;
   s->ticket = 0;
+  if ((profile & semaBlockProfile) != 0 && (t0 = blockprofiletime()) != 0) s->releasetime = -1;
+  if ((profile & semaMutexProfile) != 0 && mutexprofilerate.LoadRelaxed() > 0) {
+    if (t0 == 0) t0 = static_cast<std::int64_t>(cputicks());
+    s->acquiretime = t0;
+  }
   for (;;) {
     lockWithRank(&root->lock, lockRankRoot);
     root->nwait.Add(1);
@@ -132,6 +167,7 @@ void semacquire1(atomic::Uint32* addr, bool lifo, int skipframes, waitReason rea
     goparkunlock(&root->lock, reason, traceBlockSync, 4 + skipframes);
     if (s->ticket != 0 || cansemacquire(addr)) break;
   }
+  if (GORT_UNLIKELY(s->releasetime > 0)) blockevent(s->releasetime - t0);
   releaseSudog(s);
 }
 
@@ -148,10 +184,12 @@ void semrelease1(atomic::Uint32* addr, bool handoff, int skipframes) {
     unlock(&root->lock);
     return;
   }
-  sudog* s = root->dequeue(addr);
+  auto [s, now, tailtime] = root->dequeue(addr);
   if (s != nullptr) root->nwait.Add(~std::uint32_t(0));
   unlock(&root->lock);
   if (s == nullptr) return;
+
+  if (GORT_UNLIKELY(s->acquiretime != 0)) chargeContention(s, now, tailtime);
 
   if (s->ticket != 0) throw_("corrupted semaphore ticket");
   bool handedOff = handoff && cansemacquire(addr);
@@ -170,6 +208,7 @@ void semaRoot::queue(atomic::Uint32* addr, sudog* s, bool lifo) {
   s->elem = addr;
   s->next = nullptr;
   s->prev = nullptr;
+  s->waiters = 0;
 
   sudog* last = nullptr;
   sudog** pt = &treap;
@@ -181,6 +220,7 @@ void semaRoot::queue(atomic::Uint32* addr, sudog* s, bool lifo) {
         s->acquiretime = t->acquiretime;
         s->waitlink = t;
         s->waittail = t->waittail != nullptr ? t->waittail : t;
+        s->waiters = t->waiters == maxWaiters ? maxWaiters : t->waiters + 1;
         t->parent = nullptr;
         t->prev = nullptr;
         t->next = nullptr;
@@ -189,6 +229,7 @@ void semaRoot::queue(atomic::Uint32* addr, sudog* s, bool lifo) {
         (t->waittail != nullptr ? t->waittail : t)->waitlink = s;
         t->waittail = s;
         s->waitlink = nullptr;
+        if (t->waiters < maxWaiters) t->waiters++;
       }
       return;
     }
@@ -212,19 +253,26 @@ void semaRoot::queue(atomic::Uint32* addr, sudog* s, bool lifo) {
 }
 
 // Takes the first waiter on addr out; null if there is none. lock must be held.
-sudog* semaRoot::dequeue(atomic::Uint32* addr) {
+semaRoot::dequeueResult semaRoot::dequeue(atomic::Uint32* addr) {
   sudog** ps = &treap;
   sudog* s = *ps;
   while (s != nullptr && s->elem != addr) {
     ps = reinterpret_cast<uintptr>(addr) < reinterpret_cast<uintptr>(s->elem) ? &s->prev : &s->next;
     s = *ps;
   }
-  if (s == nullptr) return nullptr;
+  if (s == nullptr) return {nullptr, 0, 0};
 
+  std::int64_t now = s->acquiretime != 0 ? static_cast<std::int64_t>(cputicks()) : 0;
+  std::int64_t tailtime = s->acquiretime;
   if (sudog* t = s->waitlink; t != nullptr) {
     // The next waiter on addr takes the place of s in the tree.
     takePlace(ps, t, s);
     t->waittail = t->waitlink != nullptr ? s->waittail : nullptr;
+    t->waiters = s->waiters == maxWaiters ? maxWaiters : s->waiters - 1;
+    // What they have waited up to now is charged to this release.
+    t->acquiretime = now;
+    tailtime = s->waittail->acquiretime;
+    s->waittail->acquiretime = now;
     s->waitlink = nullptr;
     s->waittail = nullptr;
   } else {
@@ -247,7 +295,7 @@ sudog* semaRoot::dequeue(atomic::Uint32* addr) {
   s->next = nullptr;
   s->prev = nullptr;
   s->ticket = 0;
-  return s;
+  return {s, now, tailtime};
 }
 
 void semaRoot::takePlace(sudog** link, sudog* s, sudog* t) {
@@ -311,10 +359,12 @@ void notifyListWait(notifyList* l, std::uint32_t t) {
   sudog* s = acquireSudog();
   s->g = getg();
   s->ticket = t;
-  s->releasetime = 0;
+  std::int64_t t0 = blockprofiletime();
+  s->releasetime = t0 == 0 ? 0 : -1;
   (l->tail == nullptr ? l->head : l->tail->next) = s;
   l->tail = s;
   goparkunlock(&l->lock, waitReasonSyncCondWait, traceBlockCondWait, 3);
+  if (GORT_UNLIKELY(t0 != 0)) blockevent(s->releasetime - t0);
   releaseSudog(s);
 }
 

@@ -14,9 +14,14 @@
 namespace gort::runtime {
 
 void semacquire(atomic::Uint32* addr);
+// Profiles that a wait goes into.
+using semaProfileFlags = std::uint8_t;
+inline constexpr semaProfileFlags semaBlockProfile = 1 << 0;
+inline constexpr semaProfileFlags semaMutexProfile = 1 << 1;
 // lifo: queue in front of the other waiters. reason stands in tracebacks. skipframes: number of
-// frames that profiles leave out, counted from the caller.
-void semacquire1(atomic::Uint32* addr, bool lifo, int skipframes, waitReason reason);
+// frames that traces leave out, counted from the caller.
+void semacquire1(atomic::Uint32* addr, bool lifo, semaProfileFlags profile, int skipframes,
+                 waitReason reason);
 void semrelease(atomic::Uint32* addr);
 // handoff: give the unit to the first waiter directly and run it now, in this time slice.
 void semrelease1(atomic::Uint32* addr, bool handoff, int skipframes);

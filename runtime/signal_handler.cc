@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
+#include "cpuprof.h"
 #include "mheap.h"
 #include "os_linux.h"
 #include "panic.h"
@@ -166,6 +167,10 @@ void fatalsignal(std::uint32_t sig, const sigctxt& c, m* mp) {
 
 void sighandler(std::uint32_t sig, const sigctxt& c, g* gp) {
   m* mp = getg()->m;
+  if (sig == SIGPROF) {
+    if (validSIGPROF(mp, c.sigcode())) sigprof(c.sigpc(), c.sigsp(), c.sigbp(), gp, mp);
+    return;
+  }
   if (sig == sigPreempt && dbg.asyncpreemptoff == 0) {
     // Somebody else's SIGURG, too: it is as good a moment as any, and is then treated as usual.
     doSigPreempt(gp, c);
@@ -240,6 +245,10 @@ extern "C" GORT_NOSPLIT void gort_sigtrampgo(int signo, siginfo_t* info, void* c
   if (sigfwdgo(sig, c)) return;
   g* gp = getg();
   if (gp == nullptr) {
+    if (sig == SIGPROF) {
+      if (validSIGPROF(nullptr, c.sigcode())) sigprofNonGoPC(c.sigpc());
+      return;
+    }
     if (sig == sigPreempt && dbg.asyncpreemptoff == 0) return;
     badsignal(sig, c);
     return;

@@ -220,6 +220,8 @@ void minit(m* mp) {
   st.ss_sp = reinterpret_cast<void*>(mp->gsignal->stack.lo);
   st.ss_size = mp->gsignal->stack.hi - mp->gsignal->stack.lo;
   if (rawsyscall(SYS_sigaltstack, reinterpret_cast<long>(&st), 0) < 0) throw_("sigaltstack failed");
+  // A request that was on its way to the thread that had this M before went with it.
+  mp->signalPending.Store(0);
   sigset mask = mp->sigmask;
   for (std::uint32_t s = 1; s < nsig; s++)
     if (!blockableSig(s)) mask &= ~sigmaskOf(s);

@@ -9,6 +9,8 @@
 
 namespace gort::runtime {
 
+atomic::Racy<g*> sigreceiver;
+
 namespace {
 
 enum : std::uint32_t { sigIdle, sigReceiving, sigSending, sigFixup };
@@ -25,13 +27,42 @@ struct {
   std::uint32_t recv[words];  // taken, not yet returned; the receiver's
   atomic::Uint32 state;
   atomic::Uint32 delivering;
-  // Who runs signal_recv. Written there; a handler on that goroutine's thread reads it.
-  atomic::Racy<g*> receiver;
   bool inuse;  // the first signal_enable has been; as wanted
 } sig;
 
 void setbit(atomic::Uint32* w, std::uint32_t s) { w[s / 32].Or(bitOf(s)); }
 void clearbit(atomic::Uint32* w, std::uint32_t s) { w[s / 32].And(~bitOf(s)); }
+
+// See m.waitingreceiver. The handler may have interrupted another wait.
+struct receiverWait {
+#if GORT_POINTS
+  GORT_INLINE void begin() {
+    g* gp = getg();
+    if (mp != nullptr || gp == nullptr) return;
+    mp = gp->m;
+    interruptedfp = mp->waitingfp;
+    mp->waitingfp = reinterpret_cast<uintptr>(__builtin_frame_address(0));
+    mp->waits = mp->waits + 1;
+    mp->waitingreceiver = true;
+  }
+  GORT_INLINE void end() {
+    if (mp == nullptr) return;
+    mp->waitingreceiver = false;
+    mp->waitingfp = interruptedfp;
+  }
+  m* mp = nullptr;
+  uintptr interruptedfp = 0;
+#else
+  GORT_INLINE void begin() {}
+  GORT_INLINE void end() {}
+#endif
+};
+
+// The signal has interrupted the very thread that the receiver sleeps on, or has just woken on.
+GORT_INLINE bool onReceiversThread() {
+  g* gp = getg();
+  return gp != nullptr && gp->m->curg != nullptr && gp->m->curg == sigreceiver;
+}
 
 // The receiver's sleep in sigReceiving. False if there is nothing to take: it was for sigFixup.
 bool sleepForSignal() {
@@ -68,6 +99,8 @@ GORT_SIGNALSAFE bool sigsend(std::uint32_t s) {
     }
     if (sig.mask[s / 32].CompareAndSwap(mask, mask | bit)) break;
   }
+  POINT(sigsend_begin);
+  receiverWait wait;
   for (bool sent = false; !sent;) {
     switch (sig.state.Load()) {
       case sigIdle:
@@ -82,26 +115,27 @@ GORT_SIGNALSAFE bool sigsend(std::uint32_t s) {
         sent = true;
         break;
       case sigFixup:
-        if (g* gp = getg(); gp != nullptr && gp->m->curg == sig.receiver) {
-          // Everybody waits for this very thread, which the signal has found on its way to sigIdle: it
-          // goes there now. The receiver sees that somebody else has changed the state, and looks.
-          sent = sig.state.CompareAndSwap(sigFixup, sigIdle);
+        // The receiver is about to put sigIdle. On its own thread it cannot while this handler runs, so
+        // it is done here; the receiver then takes it for a signal, which it is.
+        if (onReceiversThread()) {
+          sig.state.CompareAndSwap(sigFixup, sigIdle);
           break;
         }
-        // The receiver's thread has a system call to make before it goes to sigIdle. If this thread
-        // has too, nobody but this handler can make it.
+        // Elsewhere it may be waiting for who has stopped the world, and he for this thread's call.
+        wait.begin();
         mDoFixupAndOSYield();
         break;
       default:
         throw_("sigsend: inconsistent state");
     }
   }
+  wait.end();
   sig.delivering.Add(-1u);
   return true;
 }
 
 std::uint32_t signal_recv() {
-  sig.receiver = getg();
+  sigreceiver = getg();
   for (;;) {
     for (std::uint32_t i = 0; i < nsig; i++) {
       if ((sig.recv[i / 32] & bitOf(i)) == 0) continue;

@@ -7,19 +7,19 @@
 //    to sigIdle wakes it;
 //  - sigSending: something was put in while nobody waited: the receiver looks at once;
 //  - sigFixup: doAllThreadsSyscall has woken the receiver, so that its thread makes the call. Senders
-//    wait for sigIdle, which needs the receiver's thread only, neither a P nor a goroutine.
+//    wait for sigIdle, which needs the receiver's thread only, neither a P nor a goroutine; and on that
+//    thread they put it themselves.
 //
 // Invariants:
-//  - Every transition is a compare-and-swap by the one who makes it. Out of sigFixup only the
-//    receiver's thread goes, or a handler that has interrupted it.
+//  - Every transition is a compare-and-swap by the one who makes it, or, out of sigFixup, a store of
+//    the receiver.
 //  - A set bit of mask is followed by a transition that makes the receiver look. So several
 //    deliveries of one signal may arrive as one, none is lost.
 //  - delivering counts the senders that are inside sigsend, from before they look at wanted.
 //  - Nothing that a handler calls here takes a lock, allocates, or is seen by TSan.
 #pragma once
 
-#include "lock_futex.h"
-#include "sys.h"
+#include "runtime2.h"
 
 namespace gort::runtime {
 
@@ -37,6 +37,10 @@ void signal_ignore(std::uint32_t s);
 
 void sigInitIgnored(std::uint32_t s);  // the process began with s ignored
 bool signal_ignored(std::uint32_t s);
+
+// The goroutine that signal_recv answers. Set by itself; handlers take any recent value, which is right
+// on the thread that it runs on.
+extern atomic::Racy<struct g*> sigreceiver;
 
 // World stopped: wakes the thread of signal_recv's goroutine, if it sleeps there.
 void sigRecvPrepareForFixup();

@@ -4,27 +4,23 @@
 // compiler has put them.
 #pragma once
 
-#include "sys.h"
+#include "moduledata.h"
 
 extern "C" {
 // Null in a program that was linked without the script: then nothing is goroutine code.
 extern char __gort_goroutine_text[] __attribute__((weak, visibility("hidden")));
 extern char __gort_goroutine_etext[] __attribute__((weak, visibility("hidden")));
-extern char __executable_start[] __attribute__((visibility("hidden")));
-extern char etext[] __attribute__((visibility("hidden")));
 }
 
 namespace gort::runtime {
 
 // Code of the program that runs on goroutines: compiled with the stack check, and not the runtime's.
 GORT_INLINE bool inGoroutineText(uintptr pc) {
-  return pc >= reinterpret_cast<uintptr>(__gort_goroutine_text) &&
-         pc < reinterpret_cast<uintptr>(__gort_goroutine_etext);
+  return pc >= addressOf(__gort_goroutine_text) && pc < addressOf(__gort_goroutine_etext);
 }
 // Other code that the executable contains: the runtime, and what else is linked statically.
 GORT_INLINE bool inRuntimeText(uintptr pc) {
-  return pc >= reinterpret_cast<uintptr>(__executable_start) &&
-         pc < reinterpret_cast<uintptr>(etext) && !inGoroutineText(pc);
+  return pc >= addressOf(__executable_start) && pc < addressOf(etext) && !inGoroutineText(pc);
 }
 
 }  // namespace gort::runtime

@@ -26,10 +26,13 @@ struct {
 
 timer** allocTimersBlock(std::int32_t cap) {
   int k = __builtin_ctz(static_cast<unsigned>(cap));
-  lock(&timersBlocks.lock);
-  timer** b = timersBlocks.free[k];
-  if (b != nullptr) timersBlocks.free[k] = reinterpret_cast<timer**>(b[0]);
-  unlock(&timersBlocks.lock);
+  timer** b = nullptr;
+  systemstack([&] {
+    lock(&timersBlocks.lock);
+    b = timersBlocks.free[k];
+    if (b != nullptr) timersBlocks.free[k] = reinterpret_cast<timer**>(b[0]);
+    unlock(&timersBlocks.lock);
+  });
   if (b == nullptr)
     return static_cast<timer**>(persistentalloc(static_cast<uintptr>(cap) * sizeof(timer*)));
   b[0] = nullptr;
@@ -38,20 +41,25 @@ timer** allocTimersBlock(std::int32_t cap) {
 
 void freeTimersBlock(timer** b, std::int32_t cap) {
   int k = __builtin_ctz(static_cast<unsigned>(cap));
-  lock(&timersBlocks.lock);
-  b[0] = reinterpret_cast<timer*>(timersBlocks.free[k]);
-  timersBlocks.free[k] = b;
-  unlock(&timersBlocks.lock);
+  systemstack([&] {
+    lock(&timersBlocks.lock);
+    b[0] = reinterpret_cast<timer*>(timersBlocks.free[k]);
+    timersBlocks.free[k] = b;
+    unlock(&timersBlocks.lock);
+  });
 }
 
 void growTimers(p* pp) {
   if (pp->timerslen < pp->timerscap) return;
-  std::int32_t cap = pp->timerscap == 0 ? minTimersCap : pp->timerscap * 2;
-  timer** b = allocTimersBlock(cap);
-  for (std::int32_t i = 0; i < pp->timerslen; i++) b[i] = pp->timers[i];
-  if (pp->timers != nullptr) freeTimersBlock(pp->timers, pp->timerscap);
-  pp->timers = b;
-  pp->timerscap = cap;
+  // On g0: no stack may grow under a leaf.
+  systemstack([pp] {
+    std::int32_t cap = pp->timerscap == 0 ? minTimersCap : pp->timerscap * 2;
+    timer** b = allocTimersBlock(cap);
+    for (std::int32_t i = 0; i < pp->timerslen; i++) b[i] = pp->timers[i];
+    if (pp->timers != nullptr) freeTimersBlock(pp->timers, pp->timerscap);
+    pp->timers = b;
+    pp->timerscap = cap;
+  });
 }
 
 // ---- the heap ----

@@ -62,7 +62,7 @@ struct unwinder {
 // Where a goroutine stood at a go statement; proc_ancestors.cc has the rules. A crash reads these
 // while others may write them, and takes any value.
 struct ancestorInfo {
-  atomic::Racy<ancestorInfo*> next;  // the goroutine that started this one; also links the free list
+  atomic::Racy<ancestorInfo*> next;  // who started this one; also links the free list
   atomic::Racy<std::uint64_t> goid;
   atomic::Racy<uintptr> gopc;  // pc of the go statement that started it
   atomic::Racy<int> npcs;

@@ -1,11 +1,10 @@
 // The programs of gc_programs.cc for as long as asked, in random order, with random settings of the
 // collector, many at once in one process; nothing may be lost, and in the end the heap must be back
 // where it was. GORT_SOAK_SECONDS says for how long (5; the target //tests:gc_soak asks for 600).
-#include <chrono>
-#include <cstdlib>
 #include <random>
 
 #include "tests/gc_programs.h"
+#include "tests/soak.h"
 
 using namespace gort;
 using namespace gort::test;
@@ -40,10 +39,8 @@ std::uint64_t collected() {
 
 constexpr const char* kFewestPercent = runtime::raceenabled ? "20" : "1";
 
-std::uint32_t seed;  // of this round; the child inherits it
-
 void soakRound() {
-  std::mt19937 random(seed);
+  std::mt19937 random(soakSeed);
   const int n = programs();
   // Those that use globals of their own may not run beside themselves: one goroutine for each program
   // kind, each with some runs.
@@ -63,41 +60,24 @@ void soakRound() {
   CHECK_GO(after < floor + (1 << 20));
 }
 
-std::string pick(std::mt19937* random, std::initializer_list<const char*> of) {
-  return *(of.begin() + (*random)() % of.size());
+Env settings(std::mt19937* random) {
+  std::string debug =
+      "gccheckmark=" + pick(random, {"0", "1", "1"}) + ",clobberfree=" + pick(random, {"0", "1"});
+#if GORT_TSAN
+  // A cycle takes ten times as long there.
+  debug += ",gcevery=" + pick(random, {"0", "1000", "5000"});
+#else
+  debug += ",gcevery=" + pick(random, {"0", "20", "100", "1000"});
+#endif
+  debug += ",stackmoveall=" + pick(random, {"0", "0", "1"});
+  debug += ",stackpoison=" + pick(random, {"0", "1"});
+  debug += ",gcshrinkstackoff=" + pick(random, {"0", "0", "1"});
+  debug += ",gcstoptheworld=" + pick(random, {"0", "0", "0", "0", "1", "2"});
+  return {{"GODEBUG", debug},
+          {"GOGC", pick(random, {kFewestPercent, "50", "100", "400", "off"})},
+          {"GOMAXPROCS", pick(random, {"1", "2", "4", "8"})}};
 }
 
 }  // namespace
 
-TEST_CASE("soak") {
-  const char* seconds = std::getenv("GORT_SOAK_SECONDS");
-  const auto until = std::chrono::steady_clock::now() +
-                     std::chrono::seconds(seconds != nullptr ? std::atoi(seconds) : 5);
-  std::mt19937 random(std::random_device{}());
-  int rounds = 0;
-  do {
-    seed = static_cast<std::uint32_t>(random());
-    std::string debug = "gccheckmark=" + pick(&random, {"0", "1", "1"}) +
-                        ",clobberfree=" + pick(&random, {"0", "1"});
-#if GORT_TSAN
-    // A cycle takes ten times as long there.
-    debug += ",gcevery=" + pick(&random, {"0", "1000", "5000"});
-#else
-    debug += ",gcevery=" + pick(&random, {"0", "20", "100", "1000"});
-#endif
-    debug += ",stackmoveall=" + pick(&random, {"0", "0", "1"});
-    debug += ",stackpoison=" + pick(&random, {"0", "1"});
-    debug += ",gcshrinkstackoff=" + pick(&random, {"0", "0", "1"});
-    debug += ",gcstoptheworld=" + pick(&random, {"0", "0", "0", "0", "1", "2"});
-    const Env env = {{"GODEBUG", debug},
-                     {"GOGC", pick(&random, {kFewestPercent, "50", "100", "400", "off"})},
-                     {"GOMAXPROCS", pick(&random, {"1", "2", "4", "8"})}};
-    Result r = run_go(soakRound, env);
-    INFO("seed " << seed << " GODEBUG=" << debug << " GOGC=" << env.at("GOGC")
-                 << " GOMAXPROCS=" << env.at("GOMAXPROCS") << "\n"
-                 << r.str());
-    REQUIRE(r.status == 0);
-    rounds++;
-  } while (std::chrono::steady_clock::now() < until);
-  MESSAGE(rounds << " rounds");
-}
+TEST_CASE("soak") { soak("GORT_SOAK_SECONDS", settings, soakRound); }

@@ -145,7 +145,7 @@ GORT_TEST("queue order") {
     auto* waiter = &s->waiters[static_cast<std::size_t>(i)];
     go([=] {
       waiter->Store(rt::getg());
-      rt::semacquire1(&s->sema, i >= 4, 0, rt::waitReasonSemacquire);
+      rt::semacquire1(&s->sema, i >= 4, 0, 0, rt::waitReasonSemacquire);
       order.send(i);
     });
     while (waiter->Load() == nullptr) runtime::Gosched();

@@ -9,7 +9,7 @@
 #include <atomic>
 #include <cstring>
 
-#include "tests/harness.h"
+#include "tests/pipes.h"
 
 using namespace gort;
 using namespace gort::test;
@@ -29,27 +29,6 @@ threadname getname() {
   threadname n;
   syscall::RawSyscall(SYS_prctl, PR_GET_NAME, reinterpret_cast<long>(n.s));
   return n;
-}
-
-struct pipefds {
-  int r, w;
-};
-pipefds makepipe() {
-  pipefds p;
-  CHECK_GO(syscall::RawSyscall(SYS_pipe2, reinterpret_cast<long>(&p), O_CLOEXEC) == 0);
-  return p;
-}
-// Blocks its thread until a byte comes.
-int readbyte(int fd) {
-  unsigned char b = 0;
-  long n = syscall::Syscall(SYS_read, fd, reinterpret_cast<long>(&b), 1);
-  CHECK_GO(n == 1);
-  return b;
-}
-void writebyte(int fd, int v) {
-  auto b = static_cast<unsigned char>(v);
-  long n = syscall::Syscall(SYS_write, fd, reinterpret_cast<long>(&b), 1);
-  CHECK_GO(n == 1);
 }
 
 const Env oneP{{"GOMAXPROCS", "1"}};

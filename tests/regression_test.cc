@@ -206,3 +206,26 @@ TEST_CASE("a goroutine that uses channels outgrew its first stack") {
   });
   CHECK_MESSAGE(r.status == 0, r.str());
 }
+
+// «shrinkstack at bad time»: a goroutine that was stopped by a signal has its stack shrunk at its next
+// function entry, and if it ended before, the wish went on to the next one in its g.
+GORT_TEST("a pinned goroutine came after one whose stack was to shrink") {
+  static std::atomic<bool> stop;
+  auto done = make_chan<bool>();
+  for (int i = 0; i < 10; i++) {
+    stop = false;
+    go([] {
+      while (!stop.load(std::memory_order_relaxed)) {
+      }
+    });
+    runtime::Gosched();
+    runtime::GC();
+    stop = true;
+    while (runtime::NumGoroutine() > 1) runtime::Gosched();
+    go_pinned([=] {
+      for (int k = 0; k < 3; k++) runtime::GC();
+      done.send(true);
+    });
+    done.recv();
+  }
+}

@@ -5,7 +5,7 @@
 #
 #   bazel run //tests/bench:compare -- [--runs=N] [--procs=1,2] [--filter=TEXT] [--scale=F]
 #
-# Needs Go on the PATH (on Debian 12: GORT_WITH_GO=1 ./bazelw ...).
+# Needs Go on the PATH (on Debian 12 bazelw installs it).
 set -euo pipefail
 
 runs=5 procs=1,2 args=()
@@ -31,7 +31,7 @@ here=${TEST_SRCDIR:+$TEST_SRCDIR/gort/}tests/bench
 gort=$here/bench
 source=$here/go
 command -v go >/dev/null || {
-  echo "compare: go is not on the PATH; on Debian 12: GORT_WITH_GO=1 ./bazelw version" >&2
+  echo "compare: go is not on the PATH; on Debian 12: ./bazelw version" >&2
   exit 2
 }
 tmp=$(mktemp -d)

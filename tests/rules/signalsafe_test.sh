@@ -26,7 +26,8 @@ if printf '%s\n' "$reached" | grep '^BAD'; then
 fi
 # What it has looked at.
 for name in sigsend isAsyncSafePoint wantAsyncPreempt mDoFixup mDoFixupAndOSYield notewakeupsignal \
-  locksignal unlocksignal rawsyscall dieFromSignal signal_ignored setsig unblocksig; do
+  locksignal unlocksignal rawsyscall dieFromSignal signal_ignored setsig unblocksig \
+  sigprof cpuProfile3add profBuf5write; do
   printf '%s\n' "$reached" | grep "^reached ${runtime}[0-9]*${name}E" >/dev/null ||
     fail "$name was not reached from gort_sigtrampgo; is it inlined, or has it another name?"
 done

@@ -147,6 +147,7 @@ def runtime_library(name, srcs, hdrs, copts = [], **kwargs):
         linkstatic = True,
         deps = [
             "@libbacktrace",
+            "@zlib",
             "//tools/bazel:goroutine.lds",
         ],
         **kwargs

@@ -99,6 +99,7 @@ def _replaced_runtime_impl(ctx):
                     pic_static_library = merged,
                 )]),
                 user_link_flags = depset(input.user_link_flags),
+                additional_inputs = depset(input.additional_inputs),
             ))
         else:
             inputs.append(input)

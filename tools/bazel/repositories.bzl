@@ -138,6 +138,34 @@ _libbacktrace = repository_rule(
     local = True,
 )
 
+def _zlib_impl(rctx):
+    archive = rctx.path("/usr/lib/x86_64-linux-gnu/libz.a")
+    headers = [rctx.path("/usr/include/" + name) for name in ["zlib.h", "zconf.h"]]
+    if not archive.exists or not headers[0].exists or not headers[1].exists:
+        _missing("libz.a with zlib.h", "zlib1g-dev")
+    rctx.symlink(archive, "libz.a")
+    for header in headers:
+        rctx.symlink(header, "include/" + header.basename)
+    rctx.file("BUILD", """
+load("@rules_cc//cc:defs.bzl", "cc_library")
+
+exports_files(["include/zlib.h"])
+
+cc_library(
+    name = "zlib",
+    srcs = ["libz.a"],
+    hdrs = ["include/zlib.h", "include/zconf.h"],
+    includes = ["include"],
+    visibility = ["//visibility:public"],
+)
+""")
+
+_zlib = repository_rule(
+    implementation = _zlib_impl,
+    doc = "The machine's static zlib, by which profiles are gzipped.",
+    local = True,
+)
+
 # Name in @llvm//:tools.bzl -> (what to look for, in this order; Debian's package).
 _LLVM_TOOLS = {
     "LLD": (["ld.lld-19", "ld.lld"], "lld-19"),
@@ -171,6 +199,7 @@ def host_repositories():
     """Declares what a build takes from the machine, whichever Bazel reads it."""
     _doctest(name = "doctest")
     _libbacktrace(name = "libbacktrace")
+    _zlib(name = "zlib")
     _llvm(name = "llvm")
 
 def gort_repositories():
