@@ -86,7 +86,8 @@ void typedslicemove(const _type* typ, void* dst, const void* src, std::int64_t n
 // in new memory. The barrier must be on.
 void publishSlow(const _type* typ, const void* p);
 // To be called before the address of a new object in collected memory goes to anybody else: plain
-// pointers that its constructor has put there had no barrier.
+// pointers that its constructor has put there had no barrier. If the goroutine is stopped before that,
+// and its stack scanned, the object is found there and scanned again (scanConservativeStack).
 template <class T>
 GORT_INLINE void publish(const T* p) {
   if constexpr (!types::noscan<T>)

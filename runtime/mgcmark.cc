@@ -86,14 +86,40 @@ void scanConservative(uintptr b, uintptr n, gcWork* gcw) {
     if (uintptr w = loadWord(b + i); GORT_UNLIKELY(range.has(w))) markWord(w, gcw);
 }
 
-void scanConservativeStack(uintptr lo, uintptr hi, gcWork* gcw) {
+namespace {
+
+// markWord, and if the object was marked before, it is scanned once more. Large ones are not: nobody
+// constructs them in place, and many stacks may refer to one.
+void markWordAgain(uintptr p, gcWork* gcw) {
+  objectRef o = findObject(p);
+  if (o.base == 0 || o.s->isFree(o.objIndex)) return;
+  if (!useCheckmark && !o.s->spanclass.noscan() && o.s->elemsize <= maxSmallSize &&
+      o.s->markBitsForIndex(o.objIndex).isMarked()) {
+    gcw->bytesMarked -= o.s->elemsize;  // it counts once
+    gcw->put(o.base);
+    return;
+  }
+  markWord(p, gcw);
+}
+
+template <class Mark>
+GORT_INLINE void scanStackWords(uintptr lo, uintptr hi, gcWork* gcw, Mark mark) {
   const arenaRange range = arenas();
   for (uintptr a = alignUp(lo, sys::PtrSize); a + sys::PtrSize <= hi; a += sys::PtrSize) {
     uintptr w = loadWord(a);
-    if (range.has(w)) markWord(w, gcw);
+    if (range.has(w)) mark(w, gcw);
     // One past the end of an object is the next one's address, or lies behind the last one's.
     if (w % sys::PtrSize == 0 && range.has(w - 1)) markWord(w - 1, gcw);
   }
+}
+
+}  // namespace
+
+void scanConservativeStack(uintptr lo, uintptr hi, gcWork* gcw, bool midway) {
+  if (midway)
+    scanStackWords(lo, hi, gcw, [](uintptr w, gcWork* g) { markWordAgain(w, g); });
+  else
+    scanStackWords(lo, hi, gcw, [](uintptr w, gcWork* g) { markWord(w, g); });
 }
 
 void scanobject(uintptr b, gcWork* gcw) {

@@ -21,11 +21,13 @@ void markConservative(uintptr p, gcWork* gcw);
 // The words of [b, b+n), n a multiple of 8, any of which may be pointers.
 void scanConservative(uintptr b, uintptr n, gcWork* gcw);
 // The same for the words of [lo, hi) of a stack: an address one past the end of an object counts as
-// in it.
-void scanConservativeStack(uintptr lo, uintptr hi, gcWork* gcw);
+// in it. midway: the goroutine was stopped somewhere, and not where it blocks; it may be about to make
+// an object known (publish) which is black and into which it has put plain pointers already, so that
+// such objects are scanned again.
+void scanConservativeStack(uintptr lo, uintptr hi, gcWork* gcw, bool midway);
 // Blackens the object or oblet at b.
 void scanobject(uintptr b, gcWork* gcw);
-std::int64_t scanstack(g* gp, gcWork* gcw);
+std::int64_t scanstack(g* gp, bool stoppedItself, gcWork* gcw);
 // Data, bss and memory from operator new; the world is stopped. Returns the bytes of
 // data and bss.
 std::uint64_t markUnbarrieredRoots(gcWork* gcw);

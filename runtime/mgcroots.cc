@@ -181,7 +181,7 @@ std::int64_t markrootStack(g* gp, gcWork* gcw) {
       gp->gcscandone = true;
     } else {
       if (gp->gcscandone) throw_("g already scanned");
-      workDone = scanstack(gp, gcw);
+      workDone = scanstack(gp, stopped.stopped, gcw);
       gp->gcscandone = true;
       resumeG(stopped);
     }
@@ -243,8 +243,9 @@ std::uint64_t markUnbarrieredRoots(gcWork* gcw) {
 }
 
 // The stack, and the words outside that belong to it. gp is held by its _Gscan bit. On g0. Shrinks
-// the stack if little of it is in use. Returns the bytes scanned.
-std::int64_t scanstack(g* gp, gcWork* gcw) {
+// the stack if little of it is in use. Returns the bytes scanned. stoppedItself: on request, in the
+// middle of something.
+std::int64_t scanstack(g* gp, bool stoppedItself, gcWork* gcw) {
   std::uint32_t status = readgstatus(gp);
   if ((status & _Gscan) == 0) {
     print("runtime:scanstack: gp=", static_cast<void*>(gp), ", goid=", gp->goid,
@@ -280,19 +281,20 @@ std::int64_t scanstack(g* gp, gcWork* gcw) {
   pp->scannedStackSize += size;
   pp->scannedStacks++;
 
-  scanConservativeStack(sp, gp->stack.hi, gcw);
+  bool midway = stoppedItself || gp->asyncSafePoint || (status & ~_Gscan) == _Grunnable;
+  scanConservativeStack(sp, gp->stack.hi, gcw, midway);
   if (gp->syscallsp != 0)
     scanConservativeStack(reinterpret_cast<uintptr>(gp->syscallregs),
                           reinterpret_cast<uintptr>(gp->syscallregs + std::size(gp->syscallregs)),
-                          gcw);
+                          gcw, false);
   if (gp->asyncSafePoint) {
     // Its other registers are on the stack.
     auto regs = reinterpret_cast<uintptr>(gp->vecstate);
-    scanConservativeStack(regs, regs + vecstatesize(), gcw);
+    scanConservativeStack(regs, regs + vecstatesize(), gcw, true);
   }
   for (_defer* d = gp->_defer; d != nullptr; d = d->link) {
     auto arg = reinterpret_cast<uintptr>(d->arg);
-    scanConservativeStack(arg, arg + alignDown(d->size, sys::PtrSize), gcw);
+    scanConservativeStack(arg, arg + alignDown(d->size, sys::PtrSize), gcw, midway);
   }
   // Where a partner will take a value from or put one: the object may have no other reference.
   for (sudog* sg = gp->waiting; sg != nullptr; sg = sg->waitlink) {

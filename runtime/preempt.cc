@@ -90,6 +90,7 @@ GORT_INLINE bool atFrameEdge(uintptr pc) {
   constexpr char check11[] = "\x64\x4c\x3b\x1c\x25\x70\0\0";  // cmp %fs:112,%r11
   auto op = static_cast<unsigned char>(*reinterpret_cast<const char*>(pc));
   if (op == 0x55 || op == 0x5d || op == 0xc3) return true;  // push %rbp, pop %rbp, ret
+  if (hasBytes(pc, "\xc5\xf8\x77", 3)) return true;  // vzeroupper, which may stand before ret
   if (hasBytes(pc, "\x48\x89\xe5", 3)) return true;  // mov %rsp,%rbp
   if (hasBytes(pc, check, 8) || hasBytes(pc, check11, 8)) return true;
   if (hasBytes(pc - 9, check, 8) || hasBytes(pc - 9, check11, 8)) return true;  // its branch

@@ -1,3 +1,5 @@
+// Needs a runtime with points. Without them, as a library on its own, it is empty.
+#if GORT_POINTS
 #include "tests/preemptstorm.h"
 
 #include <signal.h>
@@ -67,3 +69,4 @@ void PreemptStorm::leave(int slot) { list_[slot].store(nullptr); }
 int PreemptStorm::stopped() { return nstopped.load(std::memory_order_relaxed); }
 
 }  // namespace gort::test
+#endif
