@@ -27,10 +27,12 @@ struct threads {
 
 // The threads of the runtime, the calling one included. On g0.
 void collect(threads* t) {
+  runtime::lock(&runtime::sched.lock);
   for (runtime::m* mp = runtime::allm; mp != nullptr; mp = mp->alllink) {
     auto tid = static_cast<long>(static_cast<std::uint64_t>(mp->procid));
     if (tid != 0 && t->n < threads::max) t->tid[t->n++] = tid;
   }
+  runtime::unlock(&runtime::sched.lock);
 }
 
 // The number after name in /proc/self/task/<tid>/status, read as base; -1 if the thread is gone.
@@ -263,16 +265,18 @@ TEST_CASE("different results") {
 GORT_TEST("threads in system calls") {
   constexpr int n = 3;
   static int fds[n][2];
+  auto made = make_chan<bool>();
   auto done = make_chan<long>();
   static std::atomic<int> reading;
   reading = 0;
   for (auto& fd : fds) {
     CHECK_GO(syscall::RawSyscall(SYS_pipe2, reinterpret_cast<long>(fd), 0) == 0);
-    go([&fd, done] {
+    go([&fd, made, done] {
       runtime::LockOSThread();
       char b;
       reading++;
       syscall::Syscall(SYS_read, fd[0], reinterpret_cast<long>(&b), 1);
+      made.recv_ok();
       done.send(keepcaps());
     });
   }
@@ -287,6 +291,7 @@ GORT_TEST("threads in system calls") {
   });
   called = true;
   CHECK_GO(setKeepcaps(1) == 0);
+  made.close();
   for (int i = 0; i < n; i++) CHECK_GO(done.recv() == 1);
   t.join();
 }

@@ -59,8 +59,10 @@ class Storm {
   static rt::m* Pick(std::mt19937* random) {
     rt::m* picked = nullptr;
     std::uint32_t n = 0;
+    rt::lock(&rt::sched.lock);
     for (rt::m* mp = rt::allm; mp != nullptr; mp = mp->alllink)
       if (mp->procid != 0 && (*random)() % ++n == 0) picked = mp;
+    rt::unlock(&rt::sched.lock);
     return picked;
   }
 
