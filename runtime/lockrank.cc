@@ -104,6 +104,8 @@ constexpr lockEdge lockEdges[] = {
     // Held on goroutines' stacks here, by functions with frames larger than Go's.
     {lockRankSudog, STACKGROW},
     {lockRankDefer, STACKGROW},
+    {lockRankRwmutexW, STACKGROW},
+    {lockRankRwmutexR, STACKGROW},
     {STACKGROW, lockRankGscan},
     {lockRankGscan, lockRankStackpool},
     {lockRankRwmutexR, lockRankStackpool},

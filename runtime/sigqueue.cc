@@ -36,6 +36,7 @@ void clearbit(atomic::Uint32* w, std::uint32_t s) { w[s / 32].And(~bitOf(s)); }
 // See m.waitingreceiver. The handler may have interrupted another wait.
 struct receiverWait {
 #if GORT_POINTS
+  GORT_INLINE receiverWait() : mp(nullptr), interruptedfp(0) {}
   GORT_INLINE void begin() {
     g* gp = getg();
     if (mp != nullptr || gp == nullptr) return;
@@ -50,9 +51,10 @@ struct receiverWait {
     mp->waitingreceiver = false;
     mp->waitingfp = interruptedfp;
   }
-  m* mp = nullptr;
-  uintptr interruptedfp = 0;
+  m* mp;
+  uintptr interruptedfp;
 #else
+  GORT_INLINE receiverWait() {}
   GORT_INLINE void begin() {}
   GORT_INLINE void end() {}
 #endif
