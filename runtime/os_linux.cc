@@ -17,7 +17,8 @@
 
 namespace gort::runtime {
 
-GORT_SIGNALSAFE GORT_NOSPLIT long rawsyscall(long nr, long a1, long a2, long a3, long a4, long a5, long a6) {
+GORT_SIGNALSAFE GORT_NOSPLIT long rawsyscall(long nr, long a1, long a2, long a3, long a4, long a5,
+                                             long a6) {
   long ret;
   register long r10 asm("r10") = a4;
   register long r8 asm("r8") = a5;
@@ -36,7 +37,9 @@ struct kerneltimespec {
   std::int64_t tv_nsec;
 };
 
-GORT_INLINE kerneltimespec totimespec(std::int64_t ns) { return {ns / 1000000000, ns % 1000000000}; }
+GORT_INLINE kerneltimespec totimespec(std::int64_t ns) {
+  return {ns / 1000000000, ns % 1000000000};
+}
 
 template <class T>
 GORT_INLINE long ptrarg(T* p) {

@@ -234,7 +234,8 @@ struct g {
   // What the signal was that sigpanic turns into a panic. Written by the handler that interrupted g,
   // read by g: the same thread.
   std::uint32_t sig;
-  bool paniconfault;  // panic at any faulting address, rather than die (debug.SetPanicOnFault); owner
+  bool
+      paniconfault;  // panic at any faulting address, rather than die (debug.SetPanicOnFault); owner
   uintptr sigcode0;
   uintptr sigcode1;
   uintptr sigpc;
@@ -287,7 +288,8 @@ struct m {
 
   // Kernel thread id, 0 before the thread runs. Written once by the thread; signalM reads it.
   atomic::Racy<std::uint64_t> procid;
-  sigset sigmask;  // mask that a new thread takes over, or, of a thread made by others, its own before
+  sigset
+      sigmask;  // mask that a new thread takes over, or, of a thread made by others, its own before
   std::int64_t id;
   mstartfn_t mstartfn;
 
