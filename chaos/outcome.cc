@@ -13,7 +13,10 @@ namespace gort::chaos {
 namespace {
 
 constexpr std::string_view kThrowText = "fatal error: ";
-constexpr std::string_view kFaultText = "unexpected fault address";
+// What the runtime's report of a fault begins with: one that became a panic or a throw, one outside of
+// goroutine code.
+constexpr std::string_view kFaultTexts[] = {"unexpected fault address",
+                                            "SIGSEGV: segmentation violation", "SIGBUS: bus error"};
 constexpr int kFaultLines = 40;  // of the dump: the threads that faulted, and a goroutine of theirs
 constexpr std::string_view kRaceText = "WARNING: ThreadSanitizer: ";
 
@@ -32,6 +35,13 @@ std::string LinesFrom(const std::string& text, std::string_view title, int n) {
   std::size_t end = begin;
   while (n-- > 0 && end < text.size()) end = std::min(text.find('\n', end), text.size() - 1) + 1;
   return text.substr(begin, end - begin);
+}
+
+// The first of kFaultTexts that err has, "" for none.
+std::string_view FaultText(const std::string& err) {
+  for (const std::string_view text : kFaultTexts)
+    if (err.find(text) != std::string::npos) return text;
+  return "";
 }
 
 std::string Between(const std::string& text, std::string_view begin, std::string_view end) {
@@ -102,11 +112,11 @@ Outcome Classify(const RunResult& run) {
     o.text = LineAfter(run.err, kRaceText);
     o.text = o.text.substr(0, o.text.find(" (pid="));
     o.evidence = Between(run.err, "==================", "==================");
-  } else if (run.err.find(kFaultText) != std::string::npos || run.signal == SIGSEGV ||
-             run.signal == SIGBUS) {
+  } else if (const std::string_view fault = FaultText(run.err);
+             !fault.empty() || run.signal == SIGSEGV || run.signal == SIGBUS) {
     o.kind = Outcome::kFault;
-    o.text = run.signal != 0 ? strsignal(run.signal) : kFaultText;
-    o.evidence = LinesFrom(run.err, kFaultText, kFaultLines);
+    o.text = run.signal != 0 ? strsignal(run.signal) : fault;
+    o.evidence = LinesFrom(run.err, fault, kFaultLines);
   } else if (run.err.find(kThrowText) != std::string::npos) {
     o.kind = Outcome::kThrow;
     o.text = LineAfter(run.err, kThrowText);

@@ -1,11 +1,10 @@
 // Invariants:
 //  - The watcher takes no lock, and what it reads (m.waiting*, mutex.owner, allm) it reads as a
-//    stranger: a single look may be wrong. A thread that waits for a lock is believed if it was
-//    asleep in the kernel, for that lock's futex, and the kernel has counted no switch of it between
-//    a first and a last look. One in suspendG or forEachP spins, so that the kernel knows nothing of
-//    it; but its wait has a number (m.waits). A cycle with such threads is believed if it was the
-//    same, with the same numbers, at kLooks looks one after the other: each wait in it was then
-//    there all the time, and so was what it waits for.
+//    stranger: a single look may be wrong. A cycle is believed if it was the same at kLooks looks one
+//    after the other. A thread in it that waits for a lock was asleep in the kernel, for that lock's
+//    futex, at each of them (a signal for preemption may have woken it in between). One in suspendG,
+//    forEachP and the like spins, so that the kernel knows nothing of it; but its wait has a number
+//    (m.waits), which was the same each time: so it was one wait, and what it waits for did not come.
 //  - A signal handler that waits for the receiver of signals (sigsend) spins as well. It is in a cycle
 //    only if the receiver is runnable, and who keeps it from a P waits itself: who has stopped the
 //    world, or is about to; or each of those that have the Ps.
@@ -51,7 +50,7 @@ namespace {
 
 constexpr unsigned kLookEvery = 10000;  // microseconds
 constexpr unsigned kSecondLookAfter = 20000;
-constexpr int kLooks = 25;  // before a cycle with threads that spin is believed
+constexpr int kLooks = 25;  // before a cycle is believed
 constexpr int kVisitsShown = 12;
 constexpr int kMaxFrames = 64;
 
@@ -65,7 +64,6 @@ struct WaitingM {
   runtime::m* owner;  // of the lock; who runs gp or pp; kThread: the M itself
   std::uint64_t number;  // m.waits
   std::uint64_t fp;
-  std::uint64_t switches;  // kLock: times that the kernel has switched the thread
 
   bool operator==(const WaitingM&) const = default;
 };
@@ -80,12 +78,6 @@ std::string ReadFile(const std::string& path) {
   return text;
 }
 
-std::uint64_t NumberAfter(const std::string& text, const char* key) {
-  const std::size_t at = text.find(key);
-  return at == std::string::npos ? 0
-                                 : std::strtoull(text.c_str() + at + std::strlen(key), nullptr, 10);
-}
-
 // The thread is asleep in the system call futex, on that address.
 bool AsleepOn(const std::string& task, const void* futex) {
   const std::string line = ReadFile(task + "/syscall");
@@ -95,15 +87,10 @@ bool AsleepOn(const std::string& task, const void* futex) {
   return std::strtoull(end, nullptr, 16) == reinterpret_cast<std::uintptr_t>(futex);
 }
 
-// Fills in what the kernel knows; false if a thread is not asleep where it should be.
-bool AskKernel(WaitingM* s) {
-  if (s->kind != Waiter::kLock) return true;
-  const std::string task = "/proc/self/task/" + std::to_string(s->mp->procid);
-  if (!AsleepOn(task, s->lock->key.addr())) return false;
-  const std::string status = ReadFile(task + "/status");
-  s->switches = NumberAfter(status, "\nvoluntary_ctxt_switches:") +
-                NumberAfter(status, "\nnonvoluntary_ctxt_switches:");
-  return true;
+// Who waits for a lock is asleep where he should be.
+bool KernelAgrees(const WaitingM& s) {
+  return s.kind != Waiter::kLock ||
+         AsleepOn("/proc/self/task/" + std::to_string(s.mp->procid), s.lock->key.addr());
 }
 
 // The M that runs gp, and cannot be made to let go of it as long as it waits itself.
@@ -181,7 +168,7 @@ bool OtherWait(runtime::m* mp, WaitingM* w) {
 std::vector<WaitingM> Look() {
   std::vector<WaitingM> waiting;
   for (runtime::m* mp = runtime::allm; mp != nullptr; mp = mp->alllink) {
-    WaitingM w{mp, Waiter::kLock, nullptr, nullptr, nullptr, nullptr, mp->waits, mp->waitingfp, 0};
+    WaitingM w{mp, Waiter::kLock, nullptr, nullptr, nullptr, nullptr, mp->waits, mp->waitingfp};
     if (runtime::mutex* lock = mp->waitinglock; lock != nullptr && lock != &runtime::deadlock) {
       w.lock = lock;
       w.owner = lock->owner;
@@ -219,17 +206,10 @@ std::vector<WaitingM> CycleOf(const std::vector<WaitingM>& waiting) {
 std::optional<std::vector<WaitingM>> SeeDeadlock() {
   std::vector<WaitingM> first = CycleOf(Look());
   if (first.empty()) return std::nullopt;
-  int looks = 1;
-  for (WaitingM& s : first) {
-    if (!AskKernel(&s)) return std::nullopt;
-    if (s.kind != Waiter::kLock) looks = kLooks;
-  }
-  for (int i = 0; i < looks; i++) {
+  for (int i = 0; i < kLooks; i++) {
+    if (!std::all_of(first.begin(), first.end(), KernelAgrees)) return std::nullopt;
     runtime::usleep(kSecondLookAfter);
-    std::vector<WaitingM> next = CycleOf(Look());
-    for (WaitingM& s : next)
-      if (!AskKernel(&s)) return std::nullopt;
-    if (first != next) return std::nullopt;
+    if (first != CycleOf(Look())) return std::nullopt;
   }
   return first;
 }

@@ -323,13 +323,13 @@ void lockWithRank(mutex* l, lockRank rank) {
     lock2(l);
     return;
   }
-  if (rank == lockRankUnknown) rank = lockRankLeafRank;
   [[maybe_unused]] uintptr pc = getcallerpc();
   // The stack of a goroutine may have to grow at any call, also where it usually has room.
-  if (getg() == mp->curg && !lockRankAllowed(rank, lockRankGscan)) {
+  if (rank != lockRankUnknown && getg() == mp->curg && !lockRankAllowed(rank, lockRankGscan)) {
     println(mp->procid, ":", lockRankString(rank), static_cast<int>(rank));
     throw_("lock taken on a goroutine's stack, under which that stack must not grow");
   }
+  if (rank == lockRankUnknown) rank = lockRankLeafRank;
   // mp stays this thread's M inside systemstack, not before it: look it up there.
   systemstack([&] {
     recordLock(rankedM(), reinterpret_cast<uintptr>(l), rank);
