@@ -400,7 +400,8 @@ void checkSums(const rt::MemStats& m) {
   CHECK_GO(m.HeapSys == m.HeapInuse + m.HeapIdle);
   CHECK_GO(m.HeapReleased <= m.HeapIdle);
   CHECK_GO(m.HeapAlloc <= m.HeapInuse);
-  CHECK_GO(m.Sys == m.HeapSys + m.StackSys + m.MSpanSys + m.MCacheSys + m.GCSys + m.OtherSys);
+  CHECK_GO(m.Sys == m.HeapSys + m.StackSys + m.MSpanSys + m.MCacheSys + m.BuckHashSys + m.GCSys +
+                        m.OtherSys);
   CHECK_GO(m.MSpanInuse <= m.MSpanSys && m.MCacheInuse <= m.MCacheSys);
   for (int i = 0; i < 61; i++) {
     CHECK_GO(m.BySize[i].Size == rt::class_to_size[i]);

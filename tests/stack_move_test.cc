@@ -245,7 +245,7 @@ TEST_CASE("a stale pointer into a stack is reported") {
   CHECK_MESSAGE(r.has("was freed by goroutine 1 when it moved to another; somebody kept a pointer "
                       "into it\n"),
                 r.str());
-  CHECK_MESSAGE(r.has("fatal error: fault\n"), r.str());
+  CHECK_MESSAGE(r.has("SIGSEGV: segmentation violation\n"), r.str());
 }
 
 TEST_CASE("an address of the stack in the closure of go is refused") {
