@@ -20,7 +20,7 @@ fail() {
 allowed='^_ZN4gort3anyC[12]I|^_ZN4gort2goI'
 
 weak=$("$nm" --defined-only "$@" | awk '
-  /:$/ { profiles = /^(pprof|proto)/ }
+  /:$/ { profiles = /^(pprof|protobuf|proflabel)/ }
   NF == 3 && $2 == "W" && !profiles { print $3 }' | sort -u)
 inside=$(printf '%s\n' "$weak" | grep -c '^_ZN\(K\)\?4gort7runtime\|^_ZZN\(K\)\?4gort7runtime' || true)
 ((inside > 10)) || fail "only $inside weak functions of gort::runtime are seen in $*"
