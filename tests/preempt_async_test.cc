@@ -154,11 +154,12 @@ GORT_TEST("TestGCFairness") {
 
 namespace {
 
+std::int64_t cycles() { return static_cast<std::int64_t>(__rdtsc()); }
+
 // Main gives up the only processor to a loop of ns nanoseconds. Back comes it when the loop has ended
 // or been preempted; true: ended.
 bool loopEndsFirst(std::int64_t ns) {
   static flag started, ended, stop;
-  auto cycles = [] { return static_cast<std::int64_t>(__rdtsc()); };
   std::int64_t t0 = runtime::nanotime(), c0 = cycles();
   while (runtime::nanotime() - t0 < 1000 * 1000) {
   }
