@@ -154,10 +154,20 @@ TEST_CASE("a lock under a leaf") {
   Result r = run_go([] {
     rt::lock(&m1);  // without a rank
     rt::lockInit(&m2, rt::lockRankMheap);
-    rt::lock(&m2);
+    rt::systemstack([] { rt::lock(&m2); });
   });
   CHECK(r.status == 2);
   CHECK_MESSAGE(r.has("fatal error: lock ordering problem"), r.str());
+}
+
+// Its holder could be made to wait for the collector, and that for the lock.
+TEST_CASE("a lock under which no stack may grow, on a goroutine's stack") {
+  Result r = run_go([] {
+    rt::lockInit(&m2, rt::lockRankMheap);
+    rt::lock(&m2);
+  });
+  CHECK(r.status == 2);
+  CHECK_MESSAGE(r.has("fatal error: lock taken on a goroutine's stack"), r.str());
 }
 
 TEST_CASE("a lock that should be held") {
