@@ -56,8 +56,7 @@ constexpr sigset sigsetAllExiting = sigset_all & ~sigmaskOf(32) & ~sigmaskOf(33)
 // Signals that nobody blocks on purpose must not be blocked by all Ms either: the goroutine below
 // takes, on a thread of its own, those that os::signal has been asked for.
 struct {
-  mutex lock;  // protects started
-  bool started;
+  bool started;  // os::signal calls under its own lock
   chan<std::uint32_t> enable;
   chan<std::uint32_t> disable;
   chan<bool> updated;
@@ -249,11 +248,6 @@ GORT_SIGNALSAFE void dieFromSignal(std::uint32_t sig) {
   osyield();
   osyield();
   rawexit(2);
-}
-
-void sigpipe() {
-  if (signal_ignored(SIGPIPE) || sigsend(SIGPIPE)) return;
-  dieFromSignal(SIGPIPE);
 }
 
 GORT_SIGNALSAFE void signalM(m* mp, std::uint32_t sig) {

@@ -53,8 +53,6 @@ void sigignore(std::uint32_t sig);
 
 // Ends the process as sig's default action does; status 2 if that does not end it.
 [[noreturn]] void dieFromSignal(std::uint32_t sig);
-// What a write to a broken pipe on standard output or error does.
-void sigpipe();
 
 // Sends sig to mp's thread; nothing if that has ended.
 void signalM(m* mp, std::uint32_t sig);

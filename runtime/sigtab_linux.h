@@ -26,7 +26,6 @@ inline constexpr std::uint8_t sigKill = 1 << 1;
 inline constexpr std::uint8_t sigThrow = 1 << 2;
 inline constexpr std::uint8_t sigPanic = 1 << 3;
 inline constexpr std::uint8_t sigDefault = 1 << 4;
-inline constexpr std::uint8_t sigGoExit = 1 << 5;
 inline constexpr std::uint8_t sigSetStack = 1 << 6;
 inline constexpr std::uint8_t sigUnblock = 1 << 7;
 inline constexpr std::uint16_t sigIgn = 1 << 8;
