@@ -23,7 +23,8 @@ class Writer {
   std::string Write() {
     NameTracks();
     for (const Event& event : run_.events) Take(event);
-    const std::int64_t end = std::max(run_.steps, run_.events.empty() ? 0 : run_.events.back().step);
+    const std::int64_t end =
+        std::max(run_.steps, run_.events.empty() ? 0 : run_.events.back().step);
     EndTurn(end);
     for (std::size_t t = 0; t < run_.threads.size(); t++) EndWait(static_cast<int>(t), end);
     for (const auto& [hold, id] : holds_) Lock("e", hold.first, hold.second, id, end);
@@ -34,13 +35,13 @@ class Writer {
 
  private:
   void Add(const json& event) {
-    text_ += (text_ == "[" ? "\n" : ",\n") +
-             event.dump(-1, ' ', false, json::error_handler_t::replace);
+    text_ +=
+        (text_ == "[" ? "\n" : ",\n") + event.dump(-1, ' ', false, json::error_handler_t::replace);
   }
   json Base(const char* phase, int t, std::int64_t step, const char* category,
             const std::string& name) const {
-    return {{"ph", phase}, {"pid", kProcess}, {"tid", t + 1}, {"ts", step},
-            {"cat", category}, {"name", Clean(name)}};
+    return {{"ph", phase}, {"pid", kProcess}, {"tid", t + 1},
+            {"ts", step},  {"cat", category}, {"name", Clean(name)}};
   }
   void Instant(int t, std::int64_t step, const char* scope, const char* category,
                const std::string& name, const json& arguments) {
@@ -176,8 +177,8 @@ class Writer {
     json arguments = json::object();
     if (event.stacks < 0) return arguments;
     const Stacks& stacks = run_.stacks[static_cast<std::size_t>(event.stacks)];
-    for (const auto& [key, frames] : {std::pair("stack_from", &stacks.from),
-                                      std::pair("stack_to", &stacks.to)}) {
+    for (const auto& [key, frames] :
+         {std::pair("stack_from", &stacks.from), std::pair("stack_to", &stacks.to)}) {
       std::string text;
       for (const std::string& frame : *frames) text += Clean(frame) + "\n";
       arguments[key] = text;

@@ -325,8 +325,7 @@ std::variant<Run, std::string> ParseEvents(std::string_view text, const std::str
     if (line.ends_with('\r')) line.remove_suffix(1);
     number++;
     if (number == 1) {
-      if (const std::string wrong = ReadFirst(line, &run); !wrong.empty())
-        return problem(1, wrong);
+      if (const std::string wrong = ReadFirst(line, &run); !wrong.empty()) return problem(1, wrong);
       continue;
     }
     if (line.find_first_not_of(" \t") == std::string_view::npos) continue;

@@ -95,8 +95,8 @@ class Lanes {
     bool exists = false;
     std::int64_t goroutine = 0;
     std::vector<std::string> locks;  // held, in the order of taking
-    std::string waits;               // for what, "" while it can run
-    std::int64_t since = 0;          // step at which the wait began
+    std::string waits;  // for what, "" while it can run
+    std::int64_t since = 0;  // step at which the wait began
   };
 
   explicit Lanes(const Run& run) : threads_(run.threads.size()) {}

@@ -100,7 +100,8 @@ std::string Fill(std::string_view page, const Slot* slots, std::size_t n) {
     page.remove_prefix(open + 2);
     const std::size_t close = page.find("}}");
     const std::string_view name = page.substr(0, close);
-    const Slot* slot = std::find_if(slots, slots + n, [&](const Slot& s) { return s.name == name; });
+    const Slot* slot =
+        std::find_if(slots, slots + n, [&](const Slot& s) { return s.name == name; });
     if (slot != slots + n) filled += slot->value;
     if (close == std::string_view::npos) break;
     page.remove_prefix(close + 2);

@@ -50,7 +50,8 @@ void Spread(Line* line, std::int64_t from, std::int64_t to, std::int64_t steps,
 }
 
 // One rectangle for neighbours that look the same.
-std::string DrawLine(const Line& line, std::size_t y, std::map<std::int64_t, std::size_t>* colours) {
+std::string DrawLine(const Line& line, std::size_t y,
+                     std::map<std::int64_t, std::size_t>* colours) {
   std::string svg;
   auto shade = [](const Column& c) {
     return c.share <= 0 ? 0 : std::clamp(static_cast<int>(c.share * kShades + 0.999), 1, kShades);
@@ -65,8 +66,8 @@ std::string DrawLine(const Line& line, std::size_t y, std::map<std::int64_t, std
       if (g != 0) colours->try_emplace(g, colours->size());
       svg += "<rect x=\"" + std::to_string(x) + "\" y=\"" + std::to_string(y * kLine + 2) +
              "\" width=\"" + std::to_string(end - x) + "\" height=\"" + std::to_string(kLine - 4) +
-             "\" fill=\"var(--" +
-             (g == 0 ? "sys" : "g" + std::to_string((*colours)[g] % 8)) + ")\"" +
+             "\" fill=\"var(--" + (g == 0 ? "sys" : "g" + std::to_string((*colours)[g] % 8)) +
+             ")\"" +
              (shade(line[x]) == kShades
                   ? ""
                   : " opacity=\"0." + std::to_string(2 + 2 * (shade(line[x]) - 1) * 7 / 8) + "\"") +
@@ -144,7 +145,8 @@ std::string DrawOverview(const Run& run) {
   const std::string marks = Flags(run, steps) + Badges(run, steps);
   const std::string height = std::to_string(std::max<std::size_t>(threads, 1) * kLine);
   return "<div class=\"strip\"><div class=\"names\" aria-hidden=\"true\">" + names +
-         "</div><div class=\"map\"><svg role=\"img\" aria-labelledby=\"overview-caption\" viewBox=\"0 0 " +
+         "</div><div class=\"map\"><svg role=\"img\" aria-labelledby=\"overview-caption\" "
+         "viewBox=\"0 0 " +
          std::to_string(kColumns) + " " + height + "\" height=\"" + height +
          "\" preserveAspectRatio=\"none\">" + svg + "</svg>" + marks + "</div></div>";
 }

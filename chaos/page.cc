@@ -16,10 +16,14 @@ constexpr std::size_t kMostSwitches = 100;  // whose stacks are shown
 
 constexpr char kRead[] =
     "Time goes down, from the first step to the last. Each column is one thread of the runtime (an "
-    "M, in Go's words), and each row is one thing that happened. The explorer lets exactly one thread "
-    "go on at a time: the broad coloured bar shows whose turn it is, so in each row there is at most "
-    "one of them, and an arrow shows where the turn, a wake-up or a signal goes. A row with a number "
-    "is a switch that had to be just there for the run to end as it did; everything else is there to "
+    "M, in Go's words), and each row is one thing that happened. The explorer lets exactly one "
+    "thread "
+    "go on at a time: the broad coloured bar shows whose turn it is, so in each row there is at "
+    "most "
+    "one of them, and an arrow shows where the turn, a wake-up or a signal goes. A row with a "
+    "number "
+    "is a switch that had to be just there for the run to end as it did; everything else is there "
+    "to "
     "explain these.";
 
 std::string Thousands(std::int64_t n) {
@@ -50,9 +54,7 @@ std::string CommandOf(const Run& run) {
   return command;
 }
 
-std::string BaseName(const std::string& path) {
-  return path.substr(path.find_last_of('/') + 1);
-}
+std::string BaseName(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
 std::string Heading(const Run& run) {
   const std::string kind = run.ended ? (IsGood(run) ? " good" : "") : " unknown";
@@ -105,9 +107,10 @@ std::string RingSection(const Run& run) {
     words += "<li>" + Escape(edge.from + " " + edge.what + " " + edge.to) + "</li>";
   return "<section class=\"ring\" id=\"ring\" aria-labelledby=\"ring-title\">\n"
          "<h2 id=\"ring-title\">Who waits for whom</h2>\n<p class=\"read\">" +
-         std::string(ring.size() == 1
-                         ? "It waits for something that only it could give back, so it waits for ever."
-                         : "Each of them waits for the next one, so none of them can ever go on.") +
+         std::string(
+             ring.size() == 1
+                 ? "It waits for something that only it could give back, so it waits for ever."
+                 : "Each of them waits for the next one, so none of them can ever go on.") +
          "</p>\n" + DrawRing(ring) + "\n<ul class=\"unseen\">" + words + "</ul>\n</section>";
 }
 
@@ -131,11 +134,13 @@ std::string SwitchesSection(const Run& run, const std::vector<Sentence>& story) 
       "matter</h2>\n";
   const std::vector<std::size_t> switches = CriticalSwitches(run);
   if (switches.empty())
-    return text + "<p class=\"read\">None is marked in this run: either it fails in any order, or it "
-                  "has not been shrunk yet.</p>\n</section>";
-  text += "<p class=\"read\">Shrinking took away every switch of threads that the failure does not "
-          "need. These are left. On the left where the thread stood that was stopped, on the right "
-          "where the one stood that went on; innermost function first.</p>\n";
+    return text +
+           "<p class=\"read\">None is marked in this run: either it fails in any order, or it "
+           "has not been shrunk yet.</p>\n</section>";
+  text +=
+      "<p class=\"read\">Shrinking took away every switch of threads that the failure does not "
+      "need. These are left. On the left where the thread stood that was stopped, on the right "
+      "where the one stood that went on; innermost function first.</p>\n";
   Lanes lanes(run);
   std::size_t applied = 0;
   for (std::size_t n = 0; n < std::min(switches.size(), kMostSwitches); n++) {
@@ -143,10 +148,10 @@ std::string SwitchesSection(const Run& run, const std::vector<Sentence>& story) 
     for (; applied < switches[n]; applied++) lanes.Apply(run.events[applied]);
     const std::string number = std::to_string(n + 1);
     auto name = [&](int t) { return t < 0 ? "nobody" : ThreadAndGoroutine(run, lanes, t); };
-    text += "<article class=\"switch\" id=\"switch-" + number + "\" aria-labelledby=\"switch-title-" +
-            number + "\">\n<h3 id=\"switch-title-" + number + "\"><b class=\"badge\">" + number +
-            "</b> Step " + Thousands(event.step) + ": from " + Escape(name(event.t)) + " to " +
-            Escape(name(event.other)) +
+    text += "<article class=\"switch\" id=\"switch-" + number +
+            "\" aria-labelledby=\"switch-title-" + number + "\">\n<h3 id=\"switch-title-" + number +
+            "\"><b class=\"badge\">" + number + "</b> Step " + Thousands(event.step) + ": from " +
+            Escape(name(event.t)) + " to " + Escape(name(event.other)) +
             (event.what.empty() ? "" : " (" + Escape(event.what) + ")") + "</h3>\n";
     for (const Sentence& sentence : story)
       if (sentence.critical == static_cast<int>(n + 1))
@@ -154,7 +159,8 @@ std::string SwitchesSection(const Run& run, const std::vector<Sentence>& story) 
     static const Stacks kNone;
     const Stacks& stacks =
         event.stacks < 0 ? kNone : run.stacks[static_cast<std::size_t>(event.stacks)];
-    text += "<div class=\"stacks\">" + StackMarkup(name(event.t) + " was stopped here", stacks.from) +
+    text += "<div class=\"stacks\">" +
+            StackMarkup(name(event.t) + " was stopped here", stacks.from) +
             StackMarkup(name(event.other) + " went on from here", stacks.to) +
             "</div>\n<p><a href=\"#row-of-switch-" + number +
             "\">Show it in the lanes</a></p>\n</article>\n";
@@ -214,7 +220,8 @@ std::string StandardError(const Run& run) {
   if (text.empty()) return "<p class=\"read\">Nothing.</p>";
   if (text.size() > kMostOutput) {
     const std::size_t half = kMostOutput / 2;
-    text = text.substr(0, half) + "\n\n... " + Thousands(static_cast<std::int64_t>(text.size() - 2 * half)) +
+    text = text.substr(0, half) + "\n\n... " +
+           Thousands(static_cast<std::int64_t>(text.size() - 2 * half)) +
            " bytes are left out here ...\n\n" + text.substr(text.size() - half);
   }
   return "<pre id=\"stderr\" tabindex=\"0\">" + Escape(text) + "</pre>";
@@ -247,8 +254,8 @@ std::string ReplayCommand(const Run& run) {
 
 std::string Page(const Run& run) {
   const std::vector<Sentence> story = Story(run);
-  const std::string title = Escape((run.program.empty() ? "a program" : BaseName(run.program)) + ": " +
-                                   (run.ended ? run.outcome : "outcome not known"));
+  const std::string title = Escape((run.program.empty() ? "a program" : BaseName(run.program)) +
+                                   ": " + (run.ended ? run.outcome : "outcome not known"));
   const std::string heading = Heading(run);
   const std::string notice =
       run.notice.empty() ? "" : "<p class=\"notice\" role=\"alert\">" + Escape(run.notice) + "</p>";
@@ -264,15 +271,23 @@ std::string Page(const Run& run) {
   const std::string file = "<code>" + Escape(BaseName(run.file)) + "</code>";
   const std::string data = EscapeScript(CarriedEvents(run));
   const Slot slots[] = {
-      {"title", title},       {"heading", heading},
-      {"notice", notice},     {"facts", facts},
-      {"replay", replay},     {"story", storyMarkup},
-      {"ring", ring},         {"read", kRead},
-      {"overview", overview}, {"switches", switches},
+      {"title", title},
+      {"heading", heading},
+      {"notice", notice},
+      {"facts", facts},
+      {"replay", replay},
+      {"story", storyMarkup},
+      {"ring", ring},
+      {"read", kRead},
+      {"overview", overview},
+      {"switches", switches},
       {"table-summary", tableSummary},
-      {"table", table},       {"stderr", standardError},
-      {"file", file},         {"data", data},
-      {"css", kPageCss},      {"js", kPageJs},
+      {"table", table},
+      {"stderr", standardError},
+      {"file", file},
+      {"data", data},
+      {"css", kPageCss},
+      {"js", kPageJs},
   };
   return Fill(kPageHtml, slots, std::size(slots));
 }

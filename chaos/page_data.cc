@@ -61,8 +61,8 @@ std::string SkippedAsJson(const Run& run, const Stretch& stretch, std::int64_t s
   for (const Lanes::Thread& thread : after.threads()) {
     json locks = json::array();
     for (const std::string& lock : thread.locks) locks.push_back(Clean(lock));
-    threads.push_back({thread.exists ? 1 : 0, thread.goroutine, locks, Clean(thread.waits),
-                       thread.since});
+    threads.push_back(
+        {thread.exists ? 1 : 0, thread.goroutine, locks, Clean(thread.waits), thread.since});
   }
   const json state = {{"turn", after.turn()}, {"threads", threads}};
   return "[" + std::to_string(kSkipped) + "," +
@@ -99,8 +99,7 @@ std::string CarriedEvents(const Run& run) {
   for (std::size_t s = 0; s < stretches.size(); s++) {
     const Stretch& stretch = stretches[s];
     const bool skip = stretch.folded && s < firstCarried;
-    if (stretch.folded && !skip)
-      folds.push_back({items, items + stretch.last - stretch.first});
+    if (stretch.folded && !skip) folds.push_back({items, items + stretch.last - stretch.first});
     const std::int64_t before = step;
     for (std::size_t i = stretch.first; i < stretch.last; i++) {
       const Event& event = run.events[i];

@@ -10,7 +10,7 @@ struct ReportOptions {
   std::string output;  // the page; "" for FILE with .html in place of its ending
   std::string chrome;  // where to write a Chrome trace as well, "" for nowhere
   std::string replay;  // the command that replays the run, if the caller knows better than the file
-  bool json = false;   // print a summary as JSON instead of where the page is
+  bool json = false;  // print a summary as JSON instead of where the page is
 };
 
 // ReportCommand returns the tool's exit status: 0 the page is there; 2 FILE is no events file that

@@ -71,11 +71,11 @@ class Drawing {
     const int right = widest_ + 30;
     const int bottom = y_ + 40;
     const int middle = 10 + kBoxHeight / 2;
-    svg_ += "<path class=\"line\" d=\"M" + Number(x) + " " + Number(y_) + "V" + Number(bottom - 10) +
-            "q0 10 10 10H" + Number(right - 10) + "q10 0 10 -10V" + Number(middle + 10) +
-            "q0 -10 -10 -10H" + Number(firstEdge + 10) + "\"/>" + Head(firstEdge, middle, 90) +
-            "<text class=\"say\" x=\"" + Number(x + 14) + "\" y=\"" + Number(y_ + 26) + "\">" +
-            Escape(text) + "</text>";
+    svg_ += "<path class=\"line\" d=\"M" + Number(x) + " " + Number(y_) + "V" +
+            Number(bottom - 10) + "q0 10 10 10H" + Number(right - 10) + "q10 0 10 -10V" +
+            Number(middle + 10) + "q0 -10 -10 -10H" + Number(firstEdge + 10) + "\"/>" +
+            Head(firstEdge, middle, 90) + "<text class=\"say\" x=\"" + Number(x + 14) + "\" y=\"" +
+            Number(y_ + 26) + "\">" + Escape(text) + "</text>";
     y_ = bottom;
     widest_ = right;
   }

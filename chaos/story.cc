@@ -12,9 +12,7 @@ constexpr std::size_t kMostInjections = 8;  // that are told one by one
 constexpr std::size_t kMostSwitches = 12;
 constexpr std::size_t kMostWaiting = 8;
 
-const std::string& Name(const Run& run, int t) {
-  return run.threads[static_cast<std::size_t>(t)];
-}
+const std::string& Name(const Run& run, int t) { return run.threads[static_cast<std::size_t>(t)]; }
 
 std::string List(const std::vector<std::string>& parts) {
   std::string text;
@@ -74,8 +72,8 @@ std::string Deeds(const Run& run, std::size_t i, int t) {
   // Operations and points are told only where there is room for them.
   for (const Event::Kind dull : {Event::kOp, Event::kPoint})
     while (deeds.size() > kMostDeeds) {
-      const auto at = std::find_if(deeds.begin(), deeds.end(),
-                                   [&](const Event* e) { return e->kind == dull; });
+      const auto at =
+          std::find_if(deeds.begin(), deeds.end(), [&](const Event* e) { return e->kind == dull; });
       if (at == deeds.end()) break;
       deeds.erase(at);
     }
@@ -101,8 +99,8 @@ std::string TellSwitch(const Run& run, std::size_t i, const Lanes& before) {
   if (event.t < 0) {
     text += "the turn";
   } else {
-    text += ThreadAndGoroutine(run, before, event.t) + Holding(before.thread(event.t)) +
-            " was stopped";
+    text +=
+        ThreadAndGoroutine(run, before, event.t) + Holding(before.thread(event.t)) + " was stopped";
     if (event.stacks >= 0 && !run.stacks[static_cast<std::size_t>(event.stacks)].from.empty())
       text += " in " + run.stacks[static_cast<std::size_t>(event.stacks)].from.front();
     if (last != nullptr) text += ", after it " + Past(run, *last);

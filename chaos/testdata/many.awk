@@ -1,8 +1,8 @@
 # Makes the events of a long run: awk -v events=100000 -f many.awk. Six threads take turns, with
 # locks, points, atomic operations, waits and wake-ups; near the end two critical switches and a ring.
 function roll(n) {  # the same numbers with every awk
-  state = (state * 1103515245 + 12345) % 2147483648
-  return int(state / 65536) % n
+  state = state * 16807 % 2147483647
+  return int(state / 64) % n
 }
 BEGIN {
   state = 7
