@@ -19,7 +19,7 @@ using nlohmann::json;
 
 // Steps and times above this are not exact as numbers of JavaScript.
 constexpr std::int64_t kLargest = std::int64_t{1} << 53;
-constexpr std::int64_t kMostThreads = 10000;
+constexpr std::int64_t kMostThreads = 1000;
 
 struct KindName {
   const char* name;
@@ -173,7 +173,7 @@ void ReadRing(const json& object, Fields* fields, Run* run) {
 }
 
 void ReadThread(Fields* fields, Event* event, Run* run) {
-  event->t = static_cast<int>(fields->Number("t", 0, kMostThreads));
+  event->t = static_cast<int>(fields->Number("t", 0, kMostThreads - 1));
   event->what = fields->StringOr("name", "");
   if (event->what.empty()) event->what = "thread " + std::to_string(event->t);
   const auto index = static_cast<std::size_t>(event->t);
@@ -371,7 +371,10 @@ void Lanes::Apply(const Event& event) {
       thread.exists = true;
       break;
     case Event::kRun:
+      if (event.what == "exit" && turn_ >= 0 && turn_ != event.t)
+        threads_[static_cast<std::size_t>(turn_)].exists = false;
       turn_ = event.t;
+      thread.exists = true;
       thread.waits.clear();
       break;
     case Event::kG:

@@ -23,18 +23,19 @@ inline constexpr int kEventsVersion = 1;
 struct Event {
   enum Kind {
     kThread,   // t exists from here on; what: its name
-    kRun,      // t has the turn from here on; what: why (start, preempt, block ...)
-    kG,        // t runs goroutine `number` now, 0 for none
-    kPoint,    // t passed the point `what`
-    kOp,       // t made the atomic operation `detail` on `what`, in `function`
-    kLock,     // t took the lock `what`
-    kUnlock,   // t gave it back
-    kWait,     // t blocks here, for `what`
-    kWake,     // t makes `other` runnable
-    kSignal,   // signal `number` called `what` for t, `detail` sent (by `other`) or delivered
-    kInject,   // `what` was injected into t, at the point `detail`
-    kSwitch,   // the turn went from t to `other` here; what: its kind
-    kOut,      // t wrote `what` to standard error
+    kRun,  // t has the turn from here on; what: why (start, preempt, block ...; exit: the thread
+    // that had it is no more)
+    kG,  // t runs goroutine `number` now, 0 for none
+    kPoint,  // t passed the point `what`
+    kOp,  // t made the atomic operation `detail` on `what`, in `function`
+    kLock,  // t took the lock `what`
+    kUnlock,  // t gave it back
+    kWait,  // t blocks here, for `what`
+    kWake,  // t makes `other` runnable
+    kSignal,  // signal `number` called `what` for t, `detail` sent (by `other`) or delivered
+    kInject,  // `what` was injected into t, at the point `detail`
+    kSwitch,  // the turn went from t to `other` here; what: its kind
+    kOut,  // t wrote `what` to standard error
   };
   Kind kind = kThread;
   bool critical = false;  // kSwitch: shrinking could not remove it

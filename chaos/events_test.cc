@@ -141,7 +141,7 @@ TEST_CASE("a broken line, with its number") {
   CHECK(Contains(ProblemOf(R"({"e":"wake","step":1,"t":0,"who":9})"), "\"who\": thread 9"));
   CHECK(
       Contains(ProblemOf(R"({"e":"lock","step":1,"t":0,"lock":3})"), "\"lock\" must be a string"));
-  CHECK(Contains(ProblemOf(R"({"e":"thread","step":1,"t":1000000,"name":"M"})"), "from 0 to"));
+  CHECK(Contains(ProblemOf(R"({"e":"thread","step":1,"t":1000000,"name":"M"})"), "from 0 to 999"));
   CHECK(Contains(ProblemOf(R"({"e":"switch","step":1,"from":0,"to":1,"critical":1})"), "true or"));
   CHECK(Contains(ProblemOf(R"({"e":"ring","edges":3})"), "\"edges\" must be a list"));
   CHECK(Contains(ProblemOf(R"({"e":"ring","edges":[{"from":"a"}]})"), "\"what\" is missing"));
@@ -201,6 +201,16 @@ TEST_CASE("what every thread is doing") {
 )"));
   CHECK(lanes.thread(0).locks == std::vector<std::string>{"b"});
   CHECK(lanes.thread(1).waits.empty());
+}
+
+TEST_CASE("a thread that exits") {
+  const Lanes lanes = AtEnd(ParseTestEvents(
+      R"({"e":"run","step":1,"t":0,"why":"start"}
+{"e":"run","step":2,"t":1,"why":"exit"}
+)"));
+  CHECK_FALSE(lanes.thread(0).exists);
+  CHECK(lanes.thread(1).exists);
+  CHECK(lanes.turn() == 1);
 }
 
 TEST_CASE("the story of a deadlock") {

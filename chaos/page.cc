@@ -162,7 +162,7 @@ std::string SwitchesSection(const Run& run, const std::vector<Sentence>& story) 
     text += "<div class=\"stacks\">" +
             StackMarkup(name(event.t) + " was stopped here", stacks.from) +
             StackMarkup(name(event.other) + " went on from here", stacks.to) +
-            "</div>\n<p><a href=\"#row-of-switch-" + number +
+            "</div>\n<p class=\"to-row\"><a href=\"#row-of-switch-" + number +
             "\">Show it in the lanes</a></p>\n</article>\n";
   }
   if (switches.size() > kMostSwitches)

@@ -76,9 +76,10 @@
         break;
       case 'thread': change(t, {alive: true}); break;
       case 'run':
+        if (item.what === 'exit' && state.turn !== t) change(state.turn, {alive: false});
         next.turn = t;
         if (item.n >= 0) next.now = item.n;
-        change(t, {waits: ''});
+        change(t, {alive: true, waits: ''});
         break;
       case 'g': change(t, {g: item.n}); break;
       case 'lock':
@@ -106,24 +107,28 @@
       : 'waits for ' + (what === 'note' ? 'a note' : what);
   const firstWords = (text) => text.split('\n').find((line) => /[a-z0-9]/i.test(line)) || text.split('\n')[0];
   const name = (t) => t < 0 ? 'nobody' : data.threads[t];
+  // A class and the words of a label, and longer words where there is more room for them.
   function label(item) {
     switch (item.kind) {
       case 'thread': return ['dim', 'begins'];
       case 'run': return ['dim', 'gets the turn' + (item.what ? ' (' + item.what + ')' : '')];
       case 'g': return item.n ? ['g', 'goroutine ' + item.n] : ['dim', 'system stack'];
       case 'point': return ['point', item.what];
-      case 'op': return ['dim', item.detail + (item.what ? ' ' + item.what : '') +
-                         (item.fn ? ' · ' + item.fn : '')];
+      case 'op': {
+        const operation = item.detail + (item.what ? ' ' + item.what : '');
+        return ['dim', operation + (item.fn ? ' · ' + item.fn.replace(/^runtime\./, '') : ''),
+                operation + (item.fn ? ' in ' + item.fn : '')];
+      }
       case 'lock': return ['lock', 'takes ' + item.what];
       case 'unlock': return ['lock', 'gives back ' + item.what];
-      case 'wait': return ['wait', waitText(item.what)];
+      case 'wait': return ['wait', waitText(item.what.replace(/^lock /, '')), waitText(item.what)];
       case 'wake': return ['wake', 'wakes ' + name(item.other)];
       case 'signal': return ['sig', item.detail === 'sent'
           ? item.what + (item.other < 0 ? ' sent' : ' from ' + name(item.other))
           : item.what + ' delivered'];
       case 'inject': return ['inject', item.what + (item.detail ? ' at ' + item.detail : '')];
-      case 'switch': return [item.critical ? 'stopped' : 'dim', 'stopped here; ' +
-                             name(item.other) + ' goes on' + (item.what ? ' (' + item.what + ')' : '')];
+      case 'switch': return [item.critical ? 'stopped' : 'dim', 'stopped; ' + name(item.other) + ' goes on',
+                             'is stopped, ' + name(item.other) + ' goes on' + (item.what ? ' (' + item.what + ')' : '')];
       case 'out': return ['out', '“' + firstWords(item.what) + '”'];
       case 'skipped': return ['dim', plural(item.count, 'event') +
                               ' up to step ' + number(item.lastStep) + ' that this page leaves out; the events file has them'];
@@ -164,8 +169,8 @@
     const cell = element('span', 'cell');
     const b = before.threads[t], a = after.threads[t];
     cell.style.setProperty('--slots', slots[t]);
-    if (!a.alive) return cell;
-    bar(cell, 'idle-bar', b.alive, true, a.g ? goroutineColour(a.g) : 'var(--rule)');
+    if (!a.alive && !b.alive) return cell;
+    bar(cell, 'idle-bar', b.alive, a.alive, a.g ? goroutineColour(a.g) : 'var(--rule)');
     const hadTurn = before.turn === t, hasTurn = after.turn === t;
     if (hadTurn && hasTurn && a.g !== b.g) {
       bar(cell, 'turn-bar', true, false, goroutineColour(b.g));
@@ -214,7 +219,7 @@
     row.item = index;
     const cells = data.threads.map((_, t) => cellOf(t, before, after));
     row.append(...cells);
-    const [classes, text] = label(item);
+    const [classes, text, more] = label(item);
     const lane = item.t < 0 ? 0 : item.t;
     const words = element('span', 'label ' + classes, text);
     if (item.kind === 'lock' || item.kind === 'unlock') words.style.setProperty('--c', lockColour(item.what));
@@ -225,14 +230,14 @@
     if (item.kind === 'wake') arrow(row, item.t, item.other, 'wake');
     if (item.kind === 'signal' && item.detail === 'sent') arrow(row, item.other, item.t, 'sig');
     if (item.kind === 'switch') arrow(row, item.t, item.other, item.critical ? 'crit' : '');
-    row.say = [text, item.t < 0 ? '' : who(item.t, after)];
+    row.say = [more || text, item.t < 0 ? '' : who(item.t, item.kind === 'switch' ? before : after)];
     if (item.critical) {
       row.classList.add('critical');
       row.id = 'row-of-switch-' + item.critical;
       row.append(element('b', 'badge', item.critical));
     }
     row.setAttribute('aria-label', (item.critical ? 'Critical switch ' + item.critical + '. ' : '') +
-        'Step ' + item.step + ', ' + (row.say[1] ? row.say[1] + ': ' : '') + text);
+        'Step ' + item.step + ', ' + (row.say[1] ? row.say[1] + ': ' : '') + row.say[0]);
     row.states = [before, after];
     return row;
   }
@@ -252,15 +257,14 @@
   function foldText(first, last, shares, steps) {
     const present = shares.map((s, t) => [s, t]).filter(([s]) => s > 0).sort((a, b) => b[0] - a[0]);
     const parts = [];
-    if (present.length === 1) {
-      parts.push(name(present[0][1]) + ' alone');
-    } else if (present.length) {
+    if (present.length > 1) {
       parts.push(present.slice(0, 8).map(([, t]) => name(t)).join(', ') + (present.length > 8 ? ' …' : ''));
     }
     const counts = {};
     for (let i = first; i < last; i++) counts[items[i].kind] = (counts[items[i].kind] || 0) + 1;
     const count = (kind, what) => counts[kind] && parts.push(plural(counts[kind], what));
-    count('run', 'turn'); count('lock', 'lock'); count('point', 'point'); count('op', 'operation');
+    if (present.length > 1) count('run', 'turn');
+    count('lock', 'lock'); count('point', 'point'); count('op', 'op');
     count('wait', 'wait'); count('signal', 'signal');
     return '«' + plural(steps, 'step') + '»  ' + parts.join(' · ');
   }
@@ -275,6 +279,7 @@
     }
     const row = blankRow('fold', level, number(items[first].step));
     const many = shares.filter((s) => s > 0).length > 1;
+    const lane = many ? 0 : Math.max(shares.findIndex((s) => s > 0), 0);
     row.className = 'row fold' + (many ? ' many' : '');
     row.setAttribute('aria-expanded', 'false');
     row.range = [first, last];
@@ -294,9 +299,12 @@
     const what = element('span', 'what');
     row.mark = element('span', '', '▸ ');
     what.append(row.mark, text);
+    what.style.setProperty('--at', lane);
+    what.style.setProperty('--slots', slots[lane]);
     row.append(what);
-    row.setAttribute('aria-label', 'Folded, from step ' + items[first].step + ': ' + text.replace(/[«»]/g, ''));
-    row.say = ['A folded stretch from step ' + number(items[first].step) + ' to ' + number(until) + ': ' + text +
+    row.setAttribute('aria-label', 'Folded, from step ' + items[first].step + (many ? '' : ', ' + name(lane)) + ': ' + text.replace(/[«»]/g, ''));
+    row.say = ['A folded stretch from step ' + number(items[first].step) + ' to ' + number(until) +
+               (many ? '' : ', ' + name(lane) + ' alone') + ': ' + text +
                '. Press it, or arrow right, to unfold it.', ''];
     row.states = [before, after];
     return row;
@@ -450,7 +458,9 @@
     if (here) here.scrollIntoView({block: 'nearest'});
   }
   function layOut() {
-    const wide = Math.floor(($('chart').clientWidth - 78) / lanes);
+    const gutter = 62 + 8 * number(data.steps).length;
+    const wide = Math.floor(($('chart').clientWidth - gutter - 2) / lanes);
+    document.documentElement.style.setProperty('--gutter', gutter + 'px');
     document.documentElement.style.setProperty('--lane', Math.max(210, Math.min(520, wide)) + 'px');
   }
 
@@ -533,7 +543,6 @@
 
   document.documentElement.classList.add('scripted');
   document.documentElement.style.setProperty('--lanes', lanes);
-  document.documentElement.style.setProperty('--slots', slots.length ? slots[0] : 0);
   $('heads').append(element('span', 'steps', 'step'));
   data.threads.forEach((thread) => {
     const head = element('span', 'lane-head', thread);
