@@ -88,8 +88,8 @@ std::string Flags(const Run& run, std::int64_t steps) {
   return marks;
 }
 
-// A line where each critical switch is, and above it its number, moved to the left where numbers
-// would lie upon each other.
+// A line where each critical switch is, and above it its number, moved to the left, or at the
+// left end to the right, where numbers would lie upon each other.
 std::string Badges(const Run& run, std::int64_t steps) {
   std::vector<std::size_t> switches = CriticalSwitches(run);
   switches.resize(std::min(switches.size(), kMostFlags));
@@ -99,6 +99,8 @@ std::string Badges(const Run& run, std::int64_t steps) {
     right = std::min(Percent(run.events[switches[i]].step, steps), right - kBadgeWidth);
     badges[i] = std::max(right, 0.0);
   }
+  for (std::size_t i = 1; i < badges.size(); i++)
+    badges[i] = std::max(badges[i], badges[i - 1] + kBadgeWidth);
   std::string marks;
   for (std::size_t i = 0; i < switches.size(); i++) {
     const std::string number = std::to_string(i + 1);

@@ -71,7 +71,7 @@ std::string Facts(const Run& run) {
     if (!value.empty())
       facts += std::string("<div><dt>") + name + "</dt><dd>" + Escape(value) + "</dd></div>\n";
   };
-  add("program", CommandOf(run));
+  add("program", run.program.empty() ? "" : CommandOf(run));
   add("seed", run.seed);
   add("strategy", run.strategy);
   add("GOMAXPROCS", run.procs == 0 ? "" : std::to_string(run.procs));

@@ -1,5 +1,6 @@
 #!/bin/bash
-# page_browser_test.sh REPORT DEADLOCK RACE MANY: the report pages of three runs.
+# page_browser_test.sh REPORT DEADLOCK RACE MANY HOSTILE: the report pages of three runs; and of one
+# whose every text tries to be more than text, and of one with nothing in it.
 #
 # Always: xmllint reads each page, and finds in it what must be there without JavaScript.
 # Where there is a chromium: it opens each page, in light and in dark; page_probe.js looks at the
@@ -46,6 +47,12 @@ for name in deadlock race many; do
   ! xmllint --nonet --huge --xpath '//@src | //@href' "$page" | grep -v '"#\|"data:,"' ||
     fail "$name: the page refers to something outside of it"
 done
+printf '{"gort_events":1}\n' >"$dir/empty.events"
+"$report" "$5" "$dir/hostile.html" >/dev/null || fail "hostile: report failed"
+"$report" "$dir/empty.events" "$dir/empty.html" >/dev/null || fail "empty: report failed"
+xmllint --nonet --noout "$dir/hostile.html" || fail "hostile: the page is not well-formed"
+xmllint --nonet --noout "$dir/empty.html" || fail "empty: the page is not well-formed"
+has empty "notice that the file was cut off" '//p[@class="notice"][contains(., "cut off")]' 1
 has deadlock "drawn ring" '//section[@id="ring"]//*[local-name()="svg"]/*[@class="lockbox"]' 1
 has many "drawn ring" '//section[@id="ring"]//*[local-name()="svg"]/*[@class="lockbox"]' 2
 has race "output" '//pre[@id="stderr"][contains(., "WARNING: ThreadSanitizer: data race")]' 1
@@ -99,5 +106,11 @@ for name in deadlock race many; do
     ! console || fail "$name, $scheme: the page complains on the console"
     ! requests || fail "$name, $scheme: the page makes requests"
   done
+done
+for name in hostile empty; do
+  browse "$dir/$name.html" light || fail "$name: the browser failed: $(tail -3 "$dir/log")"
+  grep -q 'class="row end"' "$dir/dom" || fail "$name: the lanes have no end"
+  ! console || fail "$name: the page complains on the console"
+  ! requests || fail "$name: the page makes requests"
 done
 exit $failed
