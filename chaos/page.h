@@ -2,7 +2,7 @@
 //
 // C++ writes everything that must be there without JavaScript: the header, the story, the ring, the
 // overview of the whole run, the critical switches with their stacks, the table, standard error. The
-// lanes are drawn by page.js from the data that the page carries. The page is well-formed XML as
+// lanes are drawn by page_*.js from the data that the page carries. The page is well-formed XML as
 // well as HTML, so that a plain XML parser can check it.
 //
 // Its size is bounded: of a run with more than kMostCarried events the folded stretches that are far
@@ -27,7 +27,7 @@ std::string ReplayCommand(const Run& run);
 // DrawRing returns the ring as an SVG element.
 std::string DrawRing(const std::vector<RingEdge>& ring);
 
-// CarriedEvents is what page.js gets to know, as JSON.
+// CarriedEvents is what page_*.js get to know, as JSON.
 std::string CarriedEvents(const Run& run);
 
 // DrawOverview returns the whole run in a strip of a line for each thread.

@@ -1,4 +1,4 @@
-// What page.js gets to know of a run.
+// What page_model.js gets to know of a run.
 
 #include <algorithm>
 #include <map>
@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::json;
 
-// Numbers that page.js knows too.
+// Numbers that page_model.js knows too.
 constexpr int kNoRow = 32;
 constexpr int kSkipped = 13;
 constexpr std::size_t kLongestText = 2000;

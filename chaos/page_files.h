@@ -1,5 +1,5 @@
-// The parts of the report page that are sources of their own: page.html, page.css and page.js, which
-// embed.sh makes constants of.
+// The parts of the report page that are sources of their own: page.html, page.css and the three files
+// page_*.js, which embed.sh makes constants of.
 #pragma once
 
 namespace gort::chaos {

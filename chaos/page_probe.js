@@ -23,7 +23,16 @@
   });
   const first = shown();
   want(first.length > 10 && first.length < 1500, 'rows shown at once: ' + first.length);
+  const acts = {'k-point': '.turn-bar', 'k-op': '.turn-bar', 'k-lock': '.lock-bar.begins', 'k-unlock': '.lock-bar.ends'};
+  let turnSeen = false;
   for (const row of first) {
+    for (const [kind, bar] of Object.entries(acts)) {
+      if (!row.classList.contains(kind)) continue;
+      const cell = row.querySelector('.label').parentNode;
+      want(cell.querySelector('.turn-bar') && cell.querySelector(bar), 'no ' + bar + ' at ' + row.getAttribute('aria-label'));
+    }
+    turnSeen = turnSeen || row.classList.contains('k-run');
+    if (turnSeen && !row.classList.contains('end')) want(row.querySelector('.turn-bar'), 'nobody has the turn at ' + row.getAttribute('aria-label'));
     want(row.getAttribute('role') === 'treeitem' && row.getAttribute('aria-label'), 'a row has no name');
     want(all('.cell', row).length === data.threads.length, 'a row has not a cell for each lane');
     if (row.classList.contains('fold')) continue;
@@ -37,6 +46,7 @@
     // Lanes stand under their heads.
     want(Math.abs(box(all('.cell', row)[0]).left - box(heads[0]).left) < 1, 'a row is out of its lanes');
   }
+  want(all('.wait-bar', rows).length > 0, 'nobody waits');
   const critical = all('.row.critical', rows);
   want(critical.length === all('article.switch').length, 'critical rows: ' + critical.length);
   for (const row of critical) want(all('.arr.crit', row).length === 1, 'a critical switch has no arrow');
