@@ -71,12 +71,24 @@ std::string SkippedAsJson(const Run& run, const Stretch& stretch, std::int64_t s
          std::to_string(run.events[stretch.last - 1].step) + "]";
 }
 
-// From which stretch on the page carries everything; before it, only what is shown at once.
-std::size_t FirstCarried(const std::vector<Stretch>& stretches) {
-  std::size_t carried = 0;
-  for (std::size_t i = stretches.size(); i-- > 0;) {
-    carried += stretches[i].last - stretches[i].first;
-    if (carried > kMostCarried) return i + 1;
+// FirstCarried returns from which stretch on the page carries everything; before it, only what is
+// shown at once. A fold in which the limit is reached becomes two, of which the second is carried.
+std::size_t FirstCarried(std::vector<Stretch>* stretches) {
+  std::size_t left = kMostCarried;
+  for (std::size_t i = stretches->size(); i-- > 0;) {
+    Stretch& stretch = (*stretches)[i];
+    const std::size_t events = stretch.last - stretch.first;
+    if (events <= left) {
+      left -= events;
+      continue;
+    }
+    if (stretch.folded && left > 0) {
+      const std::size_t middle = stretch.last - left;
+      const Stretch carried = {middle, stretch.last, true};
+      stretch.last = middle;
+      stretches->insert(stretches->begin() + static_cast<std::ptrdiff_t>(i) + 1, carried);
+    }
+    return i + 1;
   }
   return 0;
 }
@@ -85,8 +97,8 @@ std::size_t FirstCarried(const std::vector<Stretch>& stretches) {
 
 std::string CarriedEvents(const Run& run) {
   const std::vector<bool> noRow = RunsOfSwitches(run);
-  const std::vector<Stretch> stretches = Stretches(ShownEvents(run));
-  const std::size_t firstCarried = FirstCarried(stretches);
+  std::vector<Stretch> stretches = Stretches(ShownEvents(run));
+  const std::size_t firstCarried = FirstCarried(&stretches);
   Strings strings;
   Lanes lanes(run);
   std::string events;

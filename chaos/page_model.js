@@ -126,7 +126,7 @@ function label(item) {
     case 'switch': return [item.critical ? 'stopped' : 'dim', 'stopped; ' + name(item.other) + ' goes on',
                            'is stopped, ' + name(item.other) + ' goes on' + (item.what ? ' (' + item.what + ')' : '')];
     case 'out': return ['out', '“' + firstWords(item.what) + '”'];
-    case 'skipped': return ['dim', plural(item.count, 'event') +
+    case 'skipped': return ['dim wide', plural(item.count, 'event') +
                             ' up to step ' + number(item.lastStep) + ' that this page leaves out; the events file has them'];
   }
   return ['', ''];
