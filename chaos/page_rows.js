@@ -135,7 +135,7 @@ function foldRow(first, last, level) {
     const cell = cellOf(t, quiet, late);
     if (shares[t] > 0) {
       const i = bar(cell, 'turn-bar', true, true, goroutineColour(after.threads[t].g));
-      if (many) cell.append(element('span', 'label dim', number(shares[t]) + ' of the steps'));
+      if (many) cell.append(element('span', 'label dim', plural(shares[t], 'step')));
       cell.style.setProperty('--share', 0.25 + 0.6 * Math.min(1, shares[t] / steps));
       i.title = name(t) + ' has the turn for ' + plural(shares[t], 'step');
     }
@@ -244,7 +244,7 @@ function nameBars() {
   const places = found.map((run) => run.last.offsetTop + run.last.offsetHeight - run.row.offsetTop - 16);
   found.forEach((run, i) => {
     const needs = 7 * run.bar.dataset.lock.length;
-    if (places[i] < needs) return;
+    if (places[i] < needs || run.row.range) return;
     const text = element('em', 'bar-name', run.bar.dataset.lock);
     text.style.cssText = '--c:' + run.bar.style.getPropertyValue('--c') + ';--slot:' + run.bar.dataset.slot +
                          ';height:' + Math.min(places[i], needs + 20) + 'px';
