@@ -1,19 +1,28 @@
 #include "chaos/script.h"
 
-#include <sys/syscall.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <optional>
 #include <string>
 
+#include "chaos/actions.h"
+#include "chaos/faults.h"
+#include "chaos/helper.h"
+#include "chaos/listens.h"
 #include "chaos/locks.h"
+#include "chaos/storm.h"
 #include "chaos/watcher.h"
 #include "runtime/os_linux.h"
 #include "runtime/panic_throw.h"
 #include "runtime/proc.h"
-#include "runtime/stack.h"
 #include "runtime/stubs.h"
 
 #if !GORT_POINTS
@@ -46,7 +55,15 @@ std::vector<Rule> installed;  // constant after Install
 
 std::atomic<bool> asleep;
 std::atomic<bool> thrown;
-std::atomic<std::uint64_t> dice{1};
+
+// Constant after Install.
+std::optional<Fault> fault;
+bool helperWanted;
+// Counts of visits in a file that several processes may share (CHAOS_VISITS), null for none.
+std::atomic<std::int64_t>* sharedVisits;
+
+std::atomic<std::int64_t> faultVisits;
+std::atomic<bool> faultFired;
 
 // The newest visits. An entry is its number, counted from 1, the M and the point in one word, so
 // that a reader sees all of one visit or none.
@@ -59,11 +76,6 @@ thread_local Point lastPoint = Point::count_;
 std::uint64_t Pack(std::uint64_t number, std::int64_t m, Point p) {
   return number << 32 | (static_cast<std::uint64_t>(m) & 0xffff) << 16 |
          static_cast<std::uint64_t>(p);
-}
-
-const runtime::m* CurrentM() {
-  runtime::g* gp = runtime::getg();
-  return gp == nullptr ? nullptr : static_cast<runtime::m*>(gp->m);
 }
 
 // Returns the visit's number.
@@ -102,22 +114,6 @@ void HoldUntil(Point here, Point p, F come) {
                                 runtime::gettid(), PointName(here), PointName(p));
     runtime::write(2, line, static_cast<runtime::uintptr>(n));
   }
-}
-
-// The next prologue of the goroutine moves its stack: the switch back from the system stack takes
-// the limit from g.stackguard0.
-void MoveStack(runtime::g* gp) {
-  if (gp != nullptr) gp->stackguard0 = runtime::stackForceMove;
-}
-
-// True with the probability. Every throw takes the next number of one sequence.
-bool Roll(double probability) {
-  if (probability >= 1) return true;
-  std::uint64_t z = dice.fetch_add(0x9e3779b97f4a7c15);
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-  z = (z ^ z >> 27) * 0x94d049bb133111eb;
-  z ^= z >> 31;
-  return static_cast<double>(z >> 11) * 0x1p-53 < probability;
 }
 
 // The goroutine that this thread wants to stop, 0 for none.
@@ -160,9 +156,15 @@ bool TakeFiring(std::atomic<std::int64_t>* left) {
   return false;
 }
 
-// What happens at the point `here`, on its number-th visit, to the goroutine gp; null on a system
-// stack.
-void Do(const Action& action, Point here, std::uint64_t number, runtime::g* gp) {
+// One thread's coming to a point, and what comes of it.
+struct Visit {
+  Point point;
+  bool fails;  // of POINT_FAILS
+};
+
+// What happens at the point `here`, on its number-th visit; gp is the goroutine that came there, or on
+// whose behalf a system stack is used, null for none.
+void Do(const Action& action, Visit* here, std::uint64_t number, runtime::g* gp) {
   switch (action.kind) {
     case Action::kOff:
       return;
@@ -180,20 +182,31 @@ void Do(const Action& action, Point here, std::uint64_t number, runtime::g* gp) 
       runtime::write(2, "\n", 1);
       return;
     case Action::kHold:
-      HoldUntil(here, action.point,
+      HoldUntil(here->point, action.point,
                 [&, self = runtime::gettid()] { return AnotherThreadWasAt(action.point, self); });
       return;
     case Action::kAwait:
       // Later visits are other threads': this one waits here.
-      HoldUntil(here, action.point,
+      HoldUntil(here->point, action.point,
                 [&] { return points[static_cast<int>(action.point)].newest > number; });
       return;
     case Action::kMoveStack:
       MoveStack(gp);
       return;
     case Action::kSignal:
-      runtime::rawsyscall(SYS_tgkill, runtime::rawsyscall(SYS_getpid), runtime::gettid(),
-                          action.number);
+      SendSignal(static_cast<int>(action.number), action.target);
+      return;
+    case Action::kStarve:
+      Starve(dice.Next(), runtime::nanotime() + action.number * 1000);
+      return;
+    case Action::kPreempt:
+      Preempt(gp);
+      return;
+    case Action::kAsk:
+      Ask(action.request);
+      return;
+    case Action::kFail:
+      here->fails = true;
       return;
     case Action::kCall:
       action.fn();
@@ -201,41 +214,84 @@ void Do(const Action& action, Point here, std::uint64_t number, runtime::g* gp) 
   }
 }
 
-// On a system stack. The argument is the point, and kOnGoroutine if the thread came from the stack
-// of a goroutine.
-constexpr std::uintptr_t kOnGoroutine = 1 << 16;
+// True if the fault is due at p now. It counts the visits of its kind of point.
+bool FaultIsDue(Point p) {
+  if (!fault) return false;
+  if (fault->kind == Fault::kThrow ? p != Point::mallocgc_begin : !CanFail(p)) return false;
+  const std::int64_t visit = ++faultVisits;
+  if (visit < fault->number || (visit > fault->number && !fault->always)) return false;
+  if (!faultFired.exchange(true)) {
+    char line[160];
+    const int n = std::snprintf(line, sizeof line, "%s%s %lld at %s\n", kFaultFired,
+                                fault->kind == Fault::kThrow ? "throw" : "mmap",
+                                static_cast<long long>(fault->number), PointName(p));
+    runtime::write(2, line, static_cast<runtime::uintptr>(n));
+  }
+  return true;
+}
 
+void AtFault(Visit* visit) {
+  if (!FaultIsDue(visit->point)) return;
+  if (fault->kind == Fault::kMmap) {
+    visit->fails = true;
+    return;
+  }
+  thrown = true;
+  runtime::throw_(kFaultThrow);
+}
+
+// What a rule's terms, the storm and the fault make of a visit.
+void Inject(Visit* here, runtime::g* gp, std::uint64_t number, std::int64_t visit, Point before) {
+  SleepIfStarved();
+  for (const ArmedRule& rule : points[static_cast<int>(here->point)].rules) {
+    for (const ArmedTerm& armed : rule) {
+      if (thrown) return;
+      if (!ConditionsHold(armed, before, visit) || !dice.Roll(armed.term->probability) ||
+          !TakeFiring(armed.left))
+        continue;
+      Do(armed.term->action, here, number, gp);
+      break;
+    }
+  }
+  AtStormPoint(here->point, gp);
+  if (StormFails(here->point)) here->fails = true;
+}
+
+// On a system stack.
 void AtPoint(void* arg) {
-  const auto word = reinterpret_cast<std::uintptr_t>(arg);
-  const Point p = static_cast<Point>(word & (kOnGoroutine - 1));
+  auto* here = static_cast<Visit*>(arg);
+  const Point p = here->point;
   runtime::g* gp = nullptr;
-  if ((word & kOnGoroutine) != 0) gp = CurrentM()->curg;
+  // On a goroutine, or on behalf of one: null while the M schedules.
+  if (const runtime::m* mp = CurrentM(); mp != nullptr) gp = mp->curg;
   PointState& state = points[static_cast<int>(p)];
   // Recorded before it is counted: who has seen the count comes to his points later than this.
   const std::uint64_t number = Record(p);
+  if (sharedVisits != nullptr) sharedVisits[static_cast<int>(p)]++;
+  if (CallingRuntime()) return;
+  if (p == Point::main_begin && helperWanted)
+    CallRuntime([] { StartHelper(StormHelperOptions()); });
+  AtFault(here);
   if (asleep) return;
   const std::int64_t visit = state.visits.fetch_add(1) + 1;
   const Point before = lastPoint;
   lastPoint = p;
-  for (const ArmedRule& rule : state.rules) {
-    for (const ArmedTerm& armed : rule) {
-      if (thrown) return;
-      if (!ConditionsHold(armed, before, visit) || !Roll(armed.term->probability) ||
-          !TakeFiring(armed.left))
-        continue;
-      Do(armed.term->action, p, number, gp);
-      break;
-    }
-  }
+  if (thrown) return;
+  Inject(here, gp, number, visit, before);
 }
 
-// The runtime's hook. It is called through a pointer, so the linker has seen to no stack for it: it
-// needs next to none, and everything else happens on the system stack.
+// The runtime's hooks. They are called through a pointer, so the linker has seen to no stack for them:
+// they need next to none, and everything else happens on the system stack.
+bool VisitPoint(Point p) {
+  Visit visit{p, false};
+  runtime::gort_systemstack(AtPoint, &visit);
+  return visit.fails;
+}
+
 void Hook(Point p) {
-  std::uintptr_t word = static_cast<std::uintptr_t>(p);
-  runtime::g* gp = runtime::getg();
-  if (gp != nullptr && gp != gp->m->g0 && gp != gp->m->gsignal) word |= kOnGoroutine;
-  runtime::gort_systemstack(AtPoint, reinterpret_cast<void*>(word));
+  // On the goroutine itself, which may block and grow its stack.
+  if (p == Point::main_end && fault) CheckHeapAndStacks();
+  VisitPoint(p);
 }
 
 ArmedTerm Arm(const Term& term) {
@@ -261,7 +317,44 @@ void AddSpec(std::string_view spec, const char* where, std::vector<Rule>* rules)
   for (Rule& rule : std::get<std::vector<Rule>>(parsed)) rules->push_back(std::move(rule));
 }
 
+// Maps the file of counts, which is made if need be.
+void MapVisits(const char* path) {
+  constexpr std::size_t kBytes = kPointCount * sizeof(std::int64_t);
+  const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  void* p = MAP_FAILED;
+  if (fd >= 0 && ftruncate(fd, kBytes) == 0)
+    p = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (p == MAP_FAILED)
+    Refuse((std::string("environment variable CHAOS_VISITS: ") + path + ": " + std::strerror(errno))
+               .c_str());
+  close(fd);
+  sharedVisits = static_cast<std::atomic<std::int64_t>*>(p);
+}
+
+// What CHAOS_STORM, CHAOS_FAULT and CHAOS_VISITS say.
+void InstallFromEnvironment() {
+  if (const char* text = Variable(kStormVariable); text != nullptr) {
+    auto parsed = ParseStorm(text);
+    if (const auto* error = std::get_if<SpecError>(&parsed)) {
+      std::fprintf(stderr, "chaos: environment variable CHAOS_STORM, %s",
+                   ShowSpecError(text, *error).c_str());
+      std::exit(2);
+    }
+    InstallStorm(std::get<StormKnobs>(parsed));
+  }
+  if (const char* text = Variable(kFaultVariable); text != nullptr) {
+    fault = ParseFault(text);
+    if (!fault) Refuse("environment variable CHAOS_FAULT: expected as in throw:17:once");
+  }
+  if (const char* path = Variable(kVisitsVariable); path != nullptr) MapVisits(path);
+}
+
 }  // namespace
+
+const char* Variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr || *value == 0 ? nullptr : value;
+}
 
 Script::Builder& Script::Builder::Holding(std::string_view lock) {
   if (!IsLockName(lock)) Refuse(("unknown lock " + std::string(lock)).c_str());
@@ -301,7 +394,7 @@ void Script::Builder::Finish(Action action) {
 }
 
 void Script::Builder::Throw(std::string_view text) {
-  Finish({Action::kThrow, std::string(text), 0, {}});
+  Finish({.kind = Action::kThrow, .text = std::string(text)});
 }
 void Script::Builder::Delay(std::int64_t microseconds) {
   Finish({Action::kDelay, {}, microseconds, {}});
@@ -329,20 +422,26 @@ Script& Script::Add(std::string_view spec) {
 void Script::Install() {
   if (runtime::pointHook != nullptr) Refuse("a script is installed already");
   if (CurrentM() != nullptr) Refuse("a script is installed before Main, not after");
+  InstallFromEnvironment();
   installed = rules_;
-  if (const char* spec = std::getenv("CHAOS"); spec != nullptr && *spec != 0)
+  if (const char* spec = Variable(kSpecVariable); spec != nullptr)
     AddSpec(spec, "environment variable CHAOS", &installed);
   if (const char* seed = std::getenv("CHAOS_SEED"); seed != nullptr)
-    dice = std::strtoull(seed, nullptr, 10);
+    dice.Seed(std::strtoull(seed, nullptr, 10));
+  helperWanted = StormInstalled();
   for (const Rule& rule : installed) {
     for (Point p : rule.points) {
       ArmedRule armed;
-      for (const Term& term : rule.terms) armed.push_back(Arm(term));
+      for (const Term& term : rule.terms) {
+        armed.push_back(Arm(term));
+        if (term.action.kind == Action::kAsk) helperWanted = true;
+      }
       points[static_cast<int>(p)].rules.push_back(std::move(armed));
     }
   }
   StartWatcher();
   runtime::pointHook = Hook;
+  runtime::pointFailsHook = VisitPoint;
 }
 
 void Script::InstallAsleep() {

@@ -326,11 +326,7 @@ Waiter WaiterOf(const WaitingM& s) {
 }
 
 void* Watch(void*) {
-  if (AnnotateIgnoreReadsBegin != nullptr) {
-    AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
-    AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
-    AnnotateIgnoreSyncBegin(__FILE__, __LINE__);
-  }
+  IgnoredByTsan();
   for (;;) {
     runtime::usleep(kLookEvery);
     if (auto deadlocked = SeeDeadlock()) Report(*deadlocked);
@@ -339,8 +335,14 @@ void* Watch(void*) {
 
 }  // namespace
 
-void StartWatcher() {
-  // The program's signals are not for this thread.
+void IgnoredByTsan() {
+  if (AnnotateIgnoreReadsBegin == nullptr) return;
+  AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+  AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+  AnnotateIgnoreSyncBegin(__FILE__, __LINE__);
+}
+
+void StartThread(void* (*run)(void*)) {
   sigset_t all, old;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -348,12 +350,14 @@ void StartWatcher() {
   pthread_attr_init(&attr);
   pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
   pthread_t thread;
-  const int err = pthread_create(&thread, &attr, Watch, nullptr);
+  const int err = pthread_create(&thread, &attr, run, nullptr);
   pthread_attr_destroy(&attr);
   pthread_sigmask(SIG_SETMASK, &old, nullptr);
   if (err == 0) return;
-  std::fprintf(stderr, "chaos: cannot start the watcher: %s\n", std::strerror(err));
+  std::fprintf(stderr, "chaos: cannot start a thread: %s\n", std::strerror(err));
   std::exit(3);
 }
+
+void StartWatcher() { StartThread(Watch); }
 
 }  // namespace gort::chaos
