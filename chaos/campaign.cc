@@ -63,7 +63,10 @@ std::string FindSubject(Subject* subject) {
   if (subject->path.empty()) return "a program is missing";
   if (subject->path.front() != '/') {
     const char* where = std::getenv("BUILD_WORKING_DIRECTORY");
-    subject->path = (where == nullptr ? "./" : std::string(where) + "/") + subject->path;
+    if (where != nullptr)
+      subject->path = std::string(where) + "/" + subject->path;
+    else if (subject->path.find('/') == std::string::npos)
+      subject->path = "./" + subject->path;
   }
   std::string problem;
   if (FileHas(subject->path, GORT_CHAOS_LISTENS, &problem)) return "";

@@ -99,13 +99,10 @@ void RunLoop(const FaultsOptions& options, int calm, ProgressLine* progress, Loo
                    outcome.Summary().c_str(), what.empty() ? "" : "; WRONG: ", what.c_str());
     }
     if (!what.empty()) {
-      const std::size_t at = run.err.find(kFaultFired);
-      const std::string text = run.err.substr(at == std::string::npos ? 0 : at);
-      std::size_t end = 0;
-      for (int lines = 0; lines < kEvidenceLines && end < text.size(); lines++)
-        end = std::min(text.find('\n', end), text.size() - 1) + 1;
+      std::string evidence = LinesFrom(run.err, kFaultFired, kEvidenceLines);
+      if (evidence.empty()) evidence = LastLines(run.err, kEvidenceLines);
       loop->problems.push_back(
-          {fault, what, CommandLineOf(options.subject, environment), text.substr(0, end)});
+          {fault, what, CommandLineOf(options.subject, environment), std::move(evidence)});
       if (loop->problems.size() >= kMostProblems) return;
     }
     if (!Fired(run)) return;

@@ -106,8 +106,7 @@ RunResult Run(const std::vector<std::string>& argv, const RunOptions& options) {
 
   pollfd fds[2] = {{out[0], POLLIN, 0}, {err[0], POLLIN, 0}};
   while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
     if (left <= 0 && options.stacksAtTimeout && !result.cutOff) {
       // It goes on writing for a while; whatever it does now, its time was up.
       result.cutOff = true;

@@ -63,7 +63,9 @@ bool helperWanted;
 std::atomic<std::int64_t>* sharedVisits;
 
 std::atomic<std::int64_t> faultVisits;
-std::atomic<bool> faultFired;
+// The first firing writes its line before anybody goes on: it must not stand in the middle of a dump.
+enum : int { kNotFired, kWriting, kFired };
+std::atomic<int> faultFired;
 
 // The newest visits. An entry is its number, counted from 1, the M and the point in one word, so
 // that a reader sees all of one visit or none.
@@ -220,13 +222,15 @@ bool FaultIsDue(Point p) {
   if (fault->kind == Fault::kThrow ? p != Point::mallocgc_begin : !CanFail(p)) return false;
   const std::int64_t visit = ++faultVisits;
   if (visit < fault->number || (visit > fault->number && !fault->always)) return false;
-  if (!faultFired.exchange(true)) {
+  if (int expected = kNotFired; faultFired.compare_exchange_strong(expected, kWriting)) {
     char line[160];
     const int n = std::snprintf(line, sizeof line, "%s%s %lld at %s\n", kFaultFired,
                                 fault->kind == Fault::kThrow ? "throw" : "mmap",
                                 static_cast<long long>(fault->number), PointName(p));
     runtime::write(2, line, static_cast<runtime::uintptr>(n));
+    faultFired = kFired;
   }
+  while (faultFired != kFired) runtime::usleep(10);
   return true;
 }
 

@@ -105,18 +105,24 @@ void Report() {
   runtime::write(2, line, static_cast<runtime::uintptr>(n));
 }
 
-// Sends signals at the knobs' rate. A thread that the runtime does not know.
+// Sends signals at the knobs' rate. A thread that the runtime does not know. Each is due at a time of its
+// own, so that the rate holds however late the thread is woken.
 void* SendSignals(void*) {
   IgnoredByTsan();
+  // Before the helper is ready SIGHUP ends the program.
+  while (!Blowing() || !HelperReady()) runtime::usleep(100);
   Dice drawn(MixName(knobs.seed, "signals"));
-  for (;;) {
+  std::int64_t due = runtime::nanotime();
+  while (Blowing()) {
     const NextSignal next = DrawSignal(knobs, &drawn);
-    runtime::usleep(static_cast<std::uint32_t>(std::min<std::int64_t>(next.waitMicros, 10000000)));
-    // Before the helper is ready SIGHUP ends the program.
-    if (!Blowing() || !HelperReady()) continue;
+    due += next.waitMicros * 1000;
+    for (std::int64_t left; (left = due - runtime::nanotime()) > 0 && Blowing();)
+      runtime::usleep(static_cast<std::uint32_t>(std::min<std::int64_t>(left / 1000 + 1, 10000)));
+    if (!Blowing()) break;
     SendSignal(next.signal, next.toProcess ? Action::kProcess : Action::kAnyM);
     signalsSent++;
   }
+  return nullptr;
 }
 
 }  // namespace

@@ -80,16 +80,12 @@ Environment EnvironmentOf(const StormOptions& options, std::uint64_t seed) {
   return environment;
 }
 
-// What shows best why a run failed.
+// What shows best why a run failed: the dump from its beginning, or the last that was written.
 std::string EvidenceOf(const Outcome& outcome, const RunResult& run) {
   if (!outcome.evidence.empty()) return outcome.evidence;
-  const std::size_t at = run.err.find("fatal error: ");
-  const std::string text =
-      at == std::string::npos ? LastLines(run.err, kEvidenceLines) : run.err.substr(at);
-  std::size_t end = 0;
-  for (int lines = 0; lines < kEvidenceLines && end < text.size(); lines++)
-    end = std::min(text.find('\n', end), text.size() - 1) + 1;
-  return text.substr(0, end);
+  for (const char* title : {"fatal error: ", "panic: ", "SIGQUIT: quit"})
+    if (run.err.find(title) != std::string::npos) return LinesFrom(run.err, title, kEvidenceLines);
+  return LastLines(run.err, kEvidenceLines);
 }
 
 void Show(const StormOptions& options, const Campaign& campaign) {
