@@ -12,7 +12,7 @@
 
 namespace gort::chaos {
 
-Dice dice;
+constinit Dice dice;
 std::atomic<std::uint32_t> requested;
 
 namespace {

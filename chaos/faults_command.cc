@@ -107,7 +107,7 @@ void RunLoop(const FaultsOptions& options, int calm, ProgressLine* progress, Loo
     }
     if (!Fired(run)) return;
     loop->last = n;
-    (outcome.kind == Outcome::kExit ? loop->survived : loop->died)++;
+    if (what.empty()) (outcome.kind == Outcome::kExit ? loop->survived : loop->died)++;
   }
 }
 

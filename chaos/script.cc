@@ -1,24 +1,19 @@
 #include "chaos/script.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <optional>
 #include <string>
 
 #include "chaos/actions.h"
-#include "chaos/faults.h"
+#include "chaos/faultpoint.h"
 #include "chaos/helper.h"
 #include "chaos/listens.h"
 #include "chaos/locks.h"
 #include "chaos/storm.h"
+#include "chaos/visits.h"
 #include "chaos/watcher.h"
 #include "runtime/os_linux.h"
 #include "runtime/panic_throw.h"
@@ -41,65 +36,16 @@ struct ArmedTerm {
 };
 using ArmedRule = std::vector<ArmedTerm>;
 
-struct PointState {
-  std::vector<ArmedRule> rules;  // constant after Install
-  std::atomic<std::int64_t> visits;
-  // The first thread that came here, and whether there was another one; thread ids are never 0.
-  std::atomic<std::int32_t> first;
-  std::atomic<bool> several;
-  std::atomic<std::uint64_t> newest;  // number of the newest visit, 0 for none
-};
-
-PointState points[kPointCount];
-std::vector<Rule> installed;  // constant after Install
+// Constant-initialised: Install may be called before this file's objects are made.
+constinit std::vector<ArmedRule> armedRules[kPointCount];  // constant after Install
+constinit std::vector<Rule> installed;  // the same
 
 std::atomic<bool> asleep;
 std::atomic<bool> thrown;
 
-// Constant after Install.
-std::optional<Fault> fault;
-bool helperWanted;
-// Counts of visits in a file that several processes may share (CHAOS_VISITS), null for none.
-std::atomic<std::int64_t>* sharedVisits;
-
-std::atomic<std::int64_t> faultVisits;
-// The first firing writes its line before anybody goes on: it must not stand in the middle of a dump.
-enum : int { kNotFired, kWriting, kFired };
-std::atomic<int> faultFired;
-
-// The newest visits. An entry is its number, counted from 1, the M and the point in one word, so
-// that a reader sees all of one visit or none.
-constexpr std::uint64_t kRing = 1024;
-std::atomic<std::uint64_t> ring[kRing];
-std::atomic<std::uint64_t> recorded;
+bool helperWanted;  // constant after Install
 
 thread_local Point lastPoint = Point::count_;
-
-std::uint64_t Pack(std::uint64_t number, std::int64_t m, Point p) {
-  return number << 32 | (static_cast<std::uint64_t>(m) & 0xffff) << 16 |
-         static_cast<std::uint64_t>(p);
-}
-
-// Returns the visit's number.
-std::uint64_t Record(Point p) {
-  const runtime::m* mp = CurrentM();
-  const std::uint64_t number = recorded.fetch_add(1) + 1;
-  ring[number % kRing].store(Pack(number & 0xffffffff, mp == nullptr ? -1 : mp->id, p));
-
-  PointState& state = points[static_cast<int>(p)];
-  const std::int32_t self = runtime::gettid();
-  std::int32_t first = 0;
-  if (!state.first.compare_exchange_strong(first, self) && first != self) state.several = true;
-  std::uint64_t newest = state.newest;
-  while (newest < number && !state.newest.compare_exchange_weak(newest, number)) continue;
-  return number;
-}
-
-bool AnotherThreadWasAt(Point p, std::int32_t self) {
-  const PointState& state = points[static_cast<int>(p)];
-  const std::int32_t first = state.first;
-  return state.several || (first != 0 && first != self);
-}
 
 // Waits until `come` says that another thread has come to p.
 template <class F>
@@ -184,13 +130,11 @@ void Do(const Action& action, Visit* here, std::uint64_t number, runtime::g* gp)
       runtime::write(2, "\n", 1);
       return;
     case Action::kHold:
-      HoldUntil(here->point, action.point,
-                [&, self = runtime::gettid()] { return AnotherThreadWasAt(action.point, self); });
+      HoldUntil(here->point, action.point, [&] { return AnotherThreadWasAt(action.point); });
       return;
     case Action::kAwait:
       // Later visits are other threads': this one waits here.
-      HoldUntil(here->point, action.point,
-                [&] { return points[static_cast<int>(action.point)].newest > number; });
+      HoldUntil(here->point, action.point, [&] { return NewestVisit(action.point) > number; });
       return;
     case Action::kMoveStack:
       MoveStack(gp);
@@ -216,38 +160,10 @@ void Do(const Action& action, Visit* here, std::uint64_t number, runtime::g* gp)
   }
 }
 
-// True if the fault is due at p now. It counts the visits of its kind of point.
-bool FaultIsDue(Point p) {
-  if (!fault) return false;
-  if (fault->kind == Fault::kThrow ? p != Point::mallocgc_begin : !CanFail(p)) return false;
-  const std::int64_t visit = ++faultVisits;
-  if (visit < fault->number || (visit > fault->number && !fault->always)) return false;
-  if (int expected = kNotFired; faultFired.compare_exchange_strong(expected, kWriting)) {
-    char line[160];
-    const int n = std::snprintf(line, sizeof line, "%s%s %lld at %s\n", kFaultFired,
-                                fault->kind == Fault::kThrow ? "throw" : "mmap",
-                                static_cast<long long>(fault->number), PointName(p));
-    runtime::write(2, line, static_cast<runtime::uintptr>(n));
-    faultFired = kFired;
-  }
-  while (faultFired != kFired) runtime::usleep(10);
-  return true;
-}
-
-void AtFault(Visit* visit) {
-  if (!FaultIsDue(visit->point)) return;
-  if (fault->kind == Fault::kMmap) {
-    visit->fails = true;
-    return;
-  }
-  thrown = true;
-  runtime::throw_(kFaultThrow);
-}
-
 // What a rule's terms, the storm and the fault make of a visit.
 void Inject(Visit* here, runtime::g* gp, std::uint64_t number, std::int64_t visit, Point before) {
   SleepIfStarved();
-  for (const ArmedRule& rule : points[static_cast<int>(here->point)].rules) {
+  for (const ArmedRule& rule : armedRules[static_cast<int>(here->point)]) {
     for (const ArmedTerm& armed : rule) {
       if (thrown) return;
       if (!ConditionsHold(armed, before, visit) || !dice.Roll(armed.term->probability) ||
@@ -268,16 +184,19 @@ void AtPoint(void* arg) {
   runtime::g* gp = nullptr;
   // On a goroutine, or on behalf of one: null while the M schedules.
   if (const runtime::m* mp = CurrentM(); mp != nullptr) gp = mp->curg;
-  PointState& state = points[static_cast<int>(p)];
-  // Recorded before it is counted: who has seen the count comes to his points later than this.
-  const std::uint64_t number = Record(p);
-  if (sharedVisits != nullptr) sharedVisits[static_cast<int>(p)]++;
+  const std::uint64_t number = RecordVisit(p);
   if (CallingRuntime()) return;
   if (p == Point::main_begin && helperWanted)
     CallRuntime([] { StartHelper(StormHelperOptions()); });
-  AtFault(here);
+  if (bool throws = false; AtFault(p, &throws)) {
+    if (throws) {
+      thrown = true;
+      runtime::throw_(kFaultThrow);
+    }
+    here->fails = true;
+  }
   if (asleep) return;
-  const std::int64_t visit = state.visits.fetch_add(1) + 1;
+  const std::int64_t visit = CountVisit(p);
   const Point before = lastPoint;
   lastPoint = p;
   if (thrown) return;
@@ -294,7 +213,7 @@ bool VisitPoint(Point p) {
 
 void Hook(Point p) {
   // On the goroutine itself, which may block and grow its stack.
-  if (p == Point::main_end && fault) CheckHeapAndStacks();
+  if (p == Point::main_end && FaultInstalled()) CheckHeapAndStacks();
   VisitPoint(p);
 }
 
@@ -321,20 +240,6 @@ void AddSpec(std::string_view spec, const char* where, std::vector<Rule>* rules)
   for (Rule& rule : std::get<std::vector<Rule>>(parsed)) rules->push_back(std::move(rule));
 }
 
-// Maps the file of counts, which is made if need be.
-void MapVisits(const char* path) {
-  constexpr std::size_t kBytes = kPointCount * sizeof(std::int64_t);
-  const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  void* p = MAP_FAILED;
-  if (fd >= 0 && ftruncate(fd, kBytes) == 0)
-    p = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (p == MAP_FAILED)
-    Refuse((std::string("environment variable CHAOS_VISITS: ") + path + ": " + std::strerror(errno))
-               .c_str());
-  close(fd);
-  sharedVisits = static_cast<std::atomic<std::int64_t>*>(p);
-}
-
 // What CHAOS_STORM, CHAOS_FAULT and CHAOS_VISITS say.
 void InstallFromEnvironment() {
   if (const char* text = Variable(kStormVariable); text != nullptr) {
@@ -347,10 +252,12 @@ void InstallFromEnvironment() {
     InstallStorm(std::get<StormKnobs>(parsed));
   }
   if (const char* text = Variable(kFaultVariable); text != nullptr) {
-    fault = ParseFault(text);
-    if (!fault) Refuse("environment variable CHAOS_FAULT: expected as in throw:17:once");
+    if (!InstallFault(text))
+      Refuse("environment variable CHAOS_FAULT: expected as in throw:17:once");
   }
-  if (const char* path = Variable(kVisitsVariable); path != nullptr) MapVisits(path);
+  if (const char* path = Variable(kVisitsVariable); path != nullptr && !ShareVisits(path))
+    Refuse(("environment variable CHAOS_VISITS: " + std::string(path) + ": " + std::strerror(errno))
+               .c_str());
 }
 
 }  // namespace
@@ -440,7 +347,7 @@ void Script::Install() {
         armed.push_back(Arm(term));
         if (term.action.kind == Action::kAsk) helperWanted = true;
       }
-      points[static_cast<int>(p)].rules.push_back(std::move(armed));
+      armedRules[static_cast<int>(p)].push_back(std::move(armed));
     }
   }
   StartWatcher();
@@ -454,20 +361,5 @@ void Script::InstallAsleep() {
 }
 
 void WakeScript() { asleep = false; }
-
-std::vector<PointVisit> LastVisits(int n) {
-  std::vector<PointVisit> visits;
-  const std::uint64_t newest = recorded;
-  const std::uint64_t wanted = std::min<std::uint64_t>(static_cast<std::uint64_t>(n), kRing / 2);
-  for (std::uint64_t i = newest > wanted ? newest - wanted + 1 : 1; i <= newest; i++) {
-    const std::uint64_t word = ring[i % kRing];
-    if (word >> 32 != (i & 0xffffffff)) continue;
-    visits.push_back(
-        {static_cast<std::int16_t>(word >> 16 & 0xffff), static_cast<Point>(word & 0xffff)});
-  }
-  return visits;
-}
-
-std::int64_t VisitCount(Point p) { return points[static_cast<int>(p)].visits; }
 
 }  // namespace gort::chaos

@@ -1,6 +1,7 @@
 #include "chaos/spec.h"
 
 #include <cctype>
+#include <iterator>
 #include <limits>
 #include <optional>
 
@@ -29,15 +30,16 @@ constexpr PlainAction kPlainActions[] = {
     {"shrink", Action::kAsk, Request::kShrink},
     {"retake", Action::kAsk, Request::kRetake},
 };
-const std::vector<std::string> kActions = {
-    "off",          "throw",     "delay",  "yield",  "print",   "hold",
-    "await",        "movestack", "signal", "starve", "preempt", "collect",
-    "stoptheworld", "barrier",   "shrink", "retake", "enomem"};
-const std::vector<std::string> kConditions = {"holding", "after", "visit", "suspending"};
+// Not vectors: they are read before this file's objects may have been made.
+constexpr std::string_view kActions[] = {"off",     "throw",   "delay",        "yield",   "print",
+                                         "hold",    "await",   "movestack",    "signal",  "starve",
+                                         "preempt", "collect", "stoptheworld", "barrier", "shrink",
+                                         "retake",  "enomem"};
+constexpr std::string_view kConditions[] = {"holding", "after", "visit", "suspending"};
 
-std::string Join(const std::vector<std::string>& words) {
+std::string ActionNames() {
   std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  for (const std::string_view name : kActions) text.append(text.empty() ? "" : ", ").append(name);
   return text;
 }
 
@@ -301,10 +303,10 @@ class Parser {
       Expect("(");
       action.point = ExpectPoint();
     } else {
-      std::vector<std::string> known = kActions;
-      known.insert(known.end(), kConditions.begin(), kConditions.end());
+      std::vector<std::string> known(std::begin(kActions), std::end(kActions));
+      known.insert(known.end(), std::begin(kConditions), std::end(kConditions));
       FailAt(start, name.empty()
-                        ? "expected an action (" + Join(kActions) + ")"
+                        ? "expected an action (" + ActionNames() + ")"
                         : "unknown action \"" + std::string(name) + "\"" + DidYouMean(name, known));
       return action;
     }

@@ -17,10 +17,10 @@ namespace gort::chaos {
 
 namespace {
 
-// Constant after InstallStorm.
+// Constant after InstallStorm, which may be called before this file's objects are made.
 bool installed;
-StormKnobs knobs;
-Sites sites;
+constinit StormKnobs knobs;
+constinit Sites sites;
 
 // Between main's begin and its end.
 std::atomic<bool> blowing;

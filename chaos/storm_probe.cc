@@ -35,6 +35,19 @@ void hangs() {
   if (moved()) runtime::cgocall([] { pause(); });
 }
 
+// Leaves the address of a stack in the heap, as a fault may that was survived.
+struct Holder {
+  int* p = nullptr;
+};
+ptr<Holder> kept;
+GORT_NOINLINE void keep(int* p) { kept->p = p; }
+
+void damages() {
+  int local = 1;
+  kept = make<Holder>();
+  keep(&local);
+}
+
 void always() { panic("in any weather"); }
 
 // Comes to one point ten thousand times.
@@ -53,7 +66,7 @@ struct {
   void (*run)();
 } const kProbes[] = {
     {"calm", calm},     {"panics", panics}, {"exits", exits}, {"hangs", hangs},
-    {"always", always}, {"counts", counts}, {"busy", busy},
+    {"always", always}, {"counts", counts}, {"busy", busy},   {"damages", damages},
 };
 
 }  // namespace

@@ -148,6 +148,12 @@ run 0 "$tool" faults "$everything" --kind mmap --step 9
 run 0 "$tool" faults "$everything" --kind throw --step 9001
 run 0 "$tool" faults "$everything_tsan" --kind throw --from 20 --to 20 --json
 shows '"died":1'
+# What a fault has left behind is found at the end, here without a fault.
+run 0 "$probe" damages
+run 2 env CHAOS_FAULT=throw:1000000:once GODEBUG=gccheckmark=1,heapstackcheck=1 "$probe" damages
+shows "heap object holds the address of a goroutine's stack"
+run 1 "$tool" faults "$probe" --kind throw --from 1000000 -- damages
+shows "without the fault: throw: heap object holds"
 run 2 "$tool" faults "$probe" --kind nothing
 shows "--kind wants throw or mmap"
 run 2 env CHAOS_FAULT=throw "$probe" calm

@@ -25,7 +25,8 @@ struct SignalKind {
 constexpr SignalKind kSignalKinds[] = {
     {"URG", SIGURG}, {"HUP", SIGHUP}, {"PROF", SIGPROF}, {"CHLD", SIGCHLD}};
 
-const std::vector<std::string> kKnobs = {
+// Not a vector: it is read before this file's objects may have been made.
+constexpr std::string_view kKnobs[] = {
     "seed",      "sites",  "fires",    "focus",        "yield",   "delay",  "preempt",
     "movestack", "shrink", "collect",  "stoptheworld", "barrier", "retake", "longest",
     "pause",     "starve", "interval", "signals",      "kinds",   "enomem", "report"};
@@ -64,9 +65,10 @@ class Parser {
     const std::string_view knob = text_.substr(begin, end - begin);
     const std::size_t equals = knob.find('=');
     const std::string name(knob.substr(0, equals));
-    if (std::find(kKnobs.begin(), kKnobs.end(), name) == kKnobs.end()) {
+    if (std::find(std::begin(kKnobs), std::end(kKnobs), name) == std::end(kKnobs)) {
       Fail(begin, name.empty() ? "expected the name of a knob"
-                               : "unknown knob \"" + name + "\"" + DidYouMean(name, kKnobs));
+                               : "unknown knob \"" + name + "\"" +
+                                     DidYouMean(name, {std::begin(kKnobs), std::end(kKnobs)}));
       return;
     }
     if (equals == std::string_view::npos) {
