@@ -257,7 +257,10 @@ void starved() {
 }
 
 // Every function that it enters moves its stack.
-int sum(int n) { return n == 0 ? 0 : n + sum(n - 1); }
+GORT_NOINLINE int sum(int n) {
+  volatile int here = n;
+  return n == 0 ? 0 : sum(n - 1) + here;
+}
 void alwaysmoved() {
   println("sum", sum(200));
   println("moves", chaos::VisitCount(Point::newstack_moved) > 200 ? "many" : "FEW");
