@@ -11,8 +11,8 @@ namespace gort::chaos {
 
 class Arguments {
  public:
-  // Options with a value may be given as --name value or --name=value, several times. The first mistake
-  // is kept in problem.
+  // Options with a value may be given as --name value or --name=value, several times. The first
+  // mistake is kept in problem.
   Arguments(const std::vector<std::string>& words, const std::string& command,
             const std::vector<std::string>& withValue, const std::vector<std::string>& without);
 

@@ -28,19 +28,20 @@ struct Subject {
 
 using Environment = std::vector<std::pair<std::string, std::string>>;
 
-// FindSubject returns what is wrong with a program, "" for nothing, and completes its path: a relative
-// one is looked for where the user called `bazel run`.
+// FindSubject returns what is wrong with a program, "" for nothing, and completes its path: a
+// relative one is looked for where the user called `bazel run`.
 std::string FindSubject(Subject* subject);
 
-// RunSubject runs it with the environment on top of the one that the tool has, which is first cleared of
-// the variables that chaos/ listens to. One that does not end in time is asked for the stacks of its
-// goroutines before it is ended.
+// RunSubject runs it with the environment on top of the one that the tool has, which is first
+// cleared of the variables that chaos/ listens to. One that does not end in time is asked for the
+// stacks of its goroutines before it is ended.
 RunResult RunSubject(const Subject& subject, const Environment& environment);
 
 // CommandLineOf is the line to paste into a shell that runs the subject so.
 std::string CommandLineOf(const Subject& subject, const Environment& environment);
 
-// Ended is the summary of a run that ended by itself with the status, else why not; "" for as it should.
+// Ended is the summary of a run that ended by itself with the status, else why not; "" for as it
+// should.
 std::string Complaint(const Outcome& outcome, int expectedStatus);
 
 // ParseDuration reads "90s", "30m", "2h" or "45"; negative for anything else.

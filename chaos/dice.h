@@ -1,8 +1,8 @@
 // Pseudo-random numbers for everything in chaos/ that is drawn.
 //
 // Invariants:
-//  - A sequence is the counter of splitmix64: each draw is one atomic addition, so that any thread may
-//    draw at any point, in a signal handler too.
+//  - A sequence is the counter of splitmix64: each draw is one atomic addition, so that any thread
+//    may draw at any point, in a signal handler too.
 //  - The same seed gives the same sequence. Which thread gets which number is up to the machine.
 #pragma once
 

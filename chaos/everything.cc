@@ -1,7 +1,9 @@
-// Does a bit of everything that the runtime can do, and checks what comes out, so that a storm over it
-// comes to all points. `everything PART...` does some parts only, `everything crash` ends in a panic.
+// Does a bit of everything that the runtime can do, and checks what comes out, so that a storm over
+// it comes to all points. `everything PART...` does some parts only, `everything crash` ends in a
+// panic.
 //
-// The parts do not depend on moments: what they print at the end is the same with and without a storm.
+// The parts do not depend on moments: what they print at the end is the same with and without a
+// storm.
 
 #include <pthread.h>
 #include <sys/prctl.h>

@@ -12,7 +12,8 @@ namespace {
 constinit std::optional<Fault> fault;  // constant after InstallFault
 
 std::atomic<std::int64_t> visits;  // of the points of its kind
-// The first firing writes its line before anybody goes on: it must not stand in the middle of a dump.
+// The first firing writes its line before anybody goes on: it must not stand in the middle of a
+// dump.
 enum : int { kNotFired, kWriting, kFired };
 std::atomic<int> fired;
 

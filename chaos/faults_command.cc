@@ -17,15 +17,15 @@ constexpr int kEvidenceLines = 40;
 constexpr char kHelp[] =
     R"(chaos faults PROGRAM [OPTION...] [-- ARGUMENT...]
 
-runs a program with its first allocation failing, then with its second, and so on until there is none
-left to fail; each number twice: it fails once, or from there on. Two kinds of failure:
+runs a program with its first allocation failing, then with its second, and so on until there is
+none left to fail; each number twice: it fails once, or from there on. Two kinds of failure:
 
   throw   an allocation from the collected heap gives up, whatever locks its thread holds
   mmap    the system refuses memory (ENOMEM)
 
-Each run must end as Go does, with exit status 2, one fatal error and the stacks, and must not hang or
-fail again on the way; or survive, and then its heap and stacks are walked for damage. Any program with
-points will do, as for storm.
+Each run must end as Go does, with exit status 2, one fatal error and the stacks, and must not hang
+or fail again on the way; or survive, and then its heap and stacks are walked for damage. Any
+program with points will do, as for storm.
 
   --kind KIND   throw or mmap (default both)
   --from N      begin with the N-th (default 1)

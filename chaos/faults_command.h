@@ -20,9 +20,9 @@ struct FaultsOptions {
   bool verbose = false;
 };
 
-// What is wrong with a run in which a fault was injected, "" for nothing: it has to end as Go does, with
-// exit status 2, the injected failure as the one fatal error, and the stacks; or to survive as if
-// nothing had been. `calm` is the exit status without a fault.
+// What is wrong with a run in which a fault was injected, "" for nothing: it has to end as Go does,
+// with exit status 2, the injected failure as the one fatal error, and the stacks; or to survive as
+// if nothing had been. `calm` is the exit status without a fault.
 std::string JudgeFault(const Fault& fault, const RunResult& run, const Outcome& outcome, int calm);
 
 // FaultsCommand runs the loops, prints what came of them, and returns the tool's exit status.

@@ -1,4 +1,5 @@
-// Goroutine code: it runs on a goroutine's stack and is instrumented, other than the rest of chaos/.
+// Goroutine code: it runs on a goroutine's stack and is instrumented, other than the rest of
+// chaos/.
 #include "chaos/helper.h"
 
 #include <linux/futex.h>
@@ -51,8 +52,8 @@ void Wait() {
   runtime::exitsyscall();
 }
 
-// Shrinks the stack of gp, which is not running; one that is too small for that is copied to another
-// of its size. Nobody else moves it: the caller has its scan bit.
+// Shrinks the stack of gp, which is not running; one that is too small for that is copied to
+// another of its size. Nobody else moves it: the caller has its scan bit.
 void ShrinkOrMove(g* gp) {
   if (!runtime::isShrinkStackSafe(gp) || runtime::isGCWorker(gp)) return;
   const runtime::uintptr before = gp->stack.lo;

@@ -110,8 +110,8 @@ struct Visit {
   bool fails;  // of POINT_FAILS
 };
 
-// What happens at the point `here`, on its number-th visit; gp is the goroutine that came there, or on
-// whose behalf a system stack is used, null for none.
+// What happens at the point `here`, on its number-th visit; gp is the goroutine that came there, or
+// on whose behalf a system stack is used, null for none.
 void Do(const Action& action, Visit* here, std::uint64_t number, runtime::g* gp) {
   switch (action.kind) {
     case Action::kOff:
@@ -203,8 +203,8 @@ void AtPoint(void* arg) {
   Inject(here, gp, number, visit, before);
 }
 
-// The runtime's hooks. They are called through a pointer, so the linker has seen to no stack for them:
-// they need next to none, and everything else happens on the system stack.
+// The runtime's hooks. They are called through a pointer, so the linker has seen to no stack for
+// them: they need next to none, and everything else happens on the system stack.
 bool VisitPoint(Point p) {
   Visit visit{p, false};
   runtime::gort_systemstack(AtPoint, &visit);

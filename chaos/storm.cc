@@ -105,8 +105,8 @@ void Report() {
   runtime::write(2, line, static_cast<runtime::uintptr>(n));
 }
 
-// Sends signals at the knobs' rate. A thread that the runtime does not know. Each is due at a time of its
-// own, so that the rate holds however late the thread is woken.
+// Sends signals at the knobs' rate. A thread that the runtime does not know. Each is due at a time
+// of its own, so that the rate holds however late the thread is woken.
 void* SendSignals(void*) {
   IgnoredByTsan();
   // Before the helper is ready SIGHUP ends the program.

@@ -6,8 +6,8 @@
 //    changes; what fires is drawn at each visit.
 //  - Nothing happens before the program's main begins, after it has returned, or after somebody has
 //    begun to die: the dump runs undisturbed.
-//  - As with scripts, what happens at a point allocates nothing, takes no lock of the runtime and gives
-//    TSan no happens-before edge.
+//  - As with scripts, what happens at a point allocates nothing, takes no lock of the runtime and
+//    gives TSan no happens-before edge.
 #pragma once
 
 #include "chaos/helper.h"
@@ -21,8 +21,8 @@ void InstallStorm(const StormKnobs& knobs);
 
 bool StormInstalled();
 
-// AtStormPoint does what the storm does at p, on a system stack; gp is the goroutine that came to the
-// point or, on a system stack, the one that runs on this M, null for none.
+// AtStormPoint does what the storm does at p, on a system stack; gp is the goroutine that came to
+// the point or, on a system stack, the one that runs on this M, null for none.
 void AtStormPoint(Point p, runtime::g* gp);
 
 // StormFails is whether the storm lets a request for memory at p fail.

@@ -19,17 +19,17 @@ constexpr int kEvidenceLines = 60;
 constexpr char kHelp[] =
     R"(chaos storm PROGRAM [OPTION...] [-- ARGUMENT...]
 
-runs a program again and again, each time in another storm: real threads in parallel, and at some of
-the runtime's points (chaos points) delays, preemption, stack moves, collections, stopped worlds and
-more; threads that starve; signals. Any program with points will do: gort_binary(..., points = True),
-with //chaos:from_environment among its deps, plain or tsan.
+runs a program again and again, each time in another storm: real threads in parallel, and at some
+of the runtime's points (chaos points) delays, preemption, stack moves, collections, stopped worlds
+and more; threads that starve; signals. Any program with points will do:
+gort_binary(..., points = True), with //chaos:from_environment among its deps, plain or tsan.
 
   --runs N         so many runs (default 100, or as many as --for allows)
   --for DURATION   for so long: 90s, 30m, 2h
   --seed N         seed of the first run (default 1); each run has the next one
   --focus PATTERN  only at the points that match; may be given several times
   --chaos SPEC     also inject this, in each run (docs/chaos.md has the language)
-  --knobs KNOBS    what the storms are like, as in sites=50%,fires=1%,gc=0 (docs/chaos.md)
+  --knobs KNOBS    what the storms are like, as in sites=50%,collect=0 (docs/chaos.md)
   --timeout N      seconds that a run may take (default 60)
   --json           print JSON
   -v               a line for each run

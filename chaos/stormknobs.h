@@ -76,8 +76,8 @@ struct Site {
 };
 using Sites = std::array<Site, kPointCount>;
 
-// PlanSites draws, from the seed and each point's name, which sites are active and what happens there.
-// A point that is added or taken away changes nothing for the others.
+// PlanSites draws, from the seed and each point's name, which sites are active and what happens
+// there. A point that is added or taken away changes nothing for the others.
 Sites PlanSites(const StormKnobs& knobs);
 
 // Whether an M is starved in the number-th interval, and a number to draw it by.
@@ -87,8 +87,8 @@ struct Starvation {
 };
 Starvation StarvationIn(const StormKnobs& knobs, std::uint64_t number);
 
-// The next signal of a storm with a rate above 0. Waits are exponentially distributed: the signals come
-// independently of each other.
+// The next signal of a storm with a rate above 0. Waits are exponentially distributed: the signals
+// come independently of each other.
 struct NextSignal {
   std::int64_t waitMicros;
   int signal;

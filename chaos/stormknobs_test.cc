@@ -1,5 +1,6 @@
-// The knobs of storms: how they are written, and that what is drawn by them has the shares that they say.
-// Each bound is five standard deviations away from the mean, on both sides, and the seeds are fixed.
+// The knobs of storms: how they are written, and that what is drawn by them has the shares that
+// they say. Each bound is five standard deviations away from the mean, on both sides, and the seeds
+// are fixed.
 
 #include "chaos/stormknobs.h"
 

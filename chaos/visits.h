@@ -1,7 +1,8 @@
 // Who has come to which point: what conditions ask, what the watcher shows, what tests count.
 //
 // Invariants:
-//  - A visit is recorded before it is counted: who has seen the count comes to his own points later.
+//  - A visit is recorded before it is counted: who has seen the count comes to his own points
+//    later.
 //  - Nothing here allocates or locks; all of it may be called at any point.
 #pragma once
 
@@ -23,8 +24,8 @@ bool AnotherThreadWasAt(Point p);
 // NewestVisit is the number of the newest visit of p, 0 for none.
 std::uint64_t NewestVisit(Point p);
 
-// ShareVisits makes the process count all visits in a file, too, in which several processes may count:
-// 8 bytes for each point, in the table's order. False, and errno, if the file cannot be had.
+// ShareVisits makes the process count all visits in a file, too, in which several processes may
+// count: 8 bytes for each point, in the table's order. False, and errno, if the file cannot be had.
 bool ShareVisits(const char* path);
 
 }  // namespace gort::chaos
