@@ -2,9 +2,9 @@
 //
 //   fault = kind ":" number ":" ( "once" | "always" )
 //
-//   throw   the number-th allocation from the collected heap gives up with a throw, whatever locks
-//   its thread holds mmap    the number-th request to the system for memory is refused, as by
-//   ENOMEM
+//   throw   the number-th allocation from the collected heap gives up with a throw, whatever
+//           locks its thread holds
+//   mmap    the number-th request to the system for memory is refused, as by ENOMEM
 //
 // once: that one; always: that one and each one after it. Counted from the start of the process,
 // over all threads. The first firing writes a line that begins with kFaultFired, so that whoever
