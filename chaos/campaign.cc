@@ -19,6 +19,7 @@ namespace gort::chaos {
 namespace {
 
 constexpr double kLogEvery = 10;  // seconds
+constexpr char kPanicText[] = "panic: ";
 
 bool FileHas(const std::string& path, std::string_view text, std::string* problem) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -102,11 +103,21 @@ std::string CommandLineOf(const Subject& subject, const Environment& environment
   return line;
 }
 
+Outcome OutcomeOf(const RunResult& run) {
+  Outcome outcome = Classify(run);
+  if (outcome.kind != Outcome::kExit || run.status != 2) return outcome;
+  const std::string panic = LinesFrom(run.err, kPanicText, 1);
+  if (panic.empty() || run.err.find("\ngoroutine ") == std::string::npos) return outcome;
+  outcome.kind = Outcome::kThrow;
+  outcome.text = panic.substr(0, panic.find('\n'));
+  return outcome;
+}
+
 std::string Complaint(const Outcome& outcome, int expectedStatus) {
-  if (outcome.kind == Outcome::kExit && outcome.status == expectedStatus) return "";
-  if (outcome.kind == Outcome::kExit && outcome.status != expectedStatus)
-    return outcome.Summary() + " instead of " + std::to_string(expectedStatus);
-  return outcome.Summary();
+  if (outcome.kind == Outcome::kThrow && outcome.text.starts_with(kPanicText)) return outcome.text;
+  if (outcome.kind != Outcome::kExit) return outcome.Summary();
+  if (outcome.status == expectedStatus) return "";
+  return outcome.Summary() + " instead of " + std::to_string(expectedStatus);
 }
 
 double ParseDuration(std::string_view text) {

@@ -40,8 +40,12 @@ RunResult RunSubject(const Subject& subject, const Environment& environment);
 // CommandLineOf is the line to paste into a shell that runs the subject so.
 std::string CommandLineOf(const Subject& subject, const Environment& environment);
 
-// Ended is the summary of a run that ended by itself with the status, else why not; "" for as it
-// should.
+// OutcomeOf is what became of a run. Other than for Classify, a panic that nobody recovered is a
+// way to give up, and no exit status of the program's own choice.
+Outcome OutcomeOf(const RunResult& run);
+
+// Complaint is "" for a run that ended by itself with the expected status, else what it did
+// instead.
 std::string Complaint(const Outcome& outcome, int expectedStatus);
 
 // ParseDuration reads "90s", "30m", "2h" or "45"; negative for anything else.

@@ -19,7 +19,7 @@ RunResult Ended(int status, std::string err) {
 }
 
 std::string Judge(const Fault& fault, const RunResult& run) {
-  return JudgeFault(fault, run, Classify(run), 0);
+  return JudgeFault(fault, run, OutcomeOf(run), 0);
 }
 
 const std::string kFired = std::string(kFaultFired) + "throw 3 at mallocgc_begin\n";
@@ -51,6 +51,16 @@ TEST_CASE("complaints") {
   CHECK(Complaint(Classify(Ended(7, "")), 7).empty());
   CHECK(Complaint(Classify(Ended(3, "")), 0) == "exit status 3 instead of 0");
   CHECK(Complaint(Classify(Ended(2, "fatal error: x\n")), 0) == "throw: x, exit status 2");
+}
+
+TEST_CASE("a panic is no exit of the program's own") {
+  const RunResult panicked = Ended(2, "panic: boom\n\ngoroutine 1 [running]:\n");
+  CHECK(OutcomeOf(panicked).kind == Outcome::kThrow);
+  CHECK(Complaint(OutcomeOf(panicked), 0) == "panic: boom");
+  CHECK(Complaint(OutcomeOf(panicked), 2) == "panic: boom");
+  // Somebody prints the word, and exits.
+  CHECK(Complaint(OutcomeOf(Ended(2, "panic: said the program\n")), 2).empty());
+  CHECK(Complaint(OutcomeOf(Ended(0, "panic: boom\n\ngoroutine 1\n")), 0).empty());
 }
 
 TEST_CASE("faults are read as they are shown") {

@@ -86,7 +86,7 @@ void RunLoop(const FaultsOptions& options, int calm, ProgressLine* progress, Loo
                    " problems");
     const Environment environment = EnvironmentOf(fault);
     const RunResult run = RunSubject(options.subject, environment);
-    const Outcome outcome = Classify(run);
+    const Outcome outcome = OutcomeOf(run);
     loop->runs++;
     if (!run.started) {
       loop->broken = true;
@@ -188,9 +188,10 @@ int FaultsCommand(const FaultsOptions& given) {
     std::fprintf(stderr, "chaos: %s\n", mistake.c_str());
     return kWrongUse;
   }
-  const Outcome calm = Classify(RunSubject(options.subject, {}));
+  const Outcome calm = OutcomeOf(RunSubject(options.subject, {}));
   if (calm.kind != Outcome::kExit) {
-    std::fprintf(stderr, "chaos: the program fails without a fault: %s\n", calm.Summary().c_str());
+    std::fprintf(stderr, "chaos: the program fails without a fault: %s\n",
+                 Complaint(calm, 0).c_str());
     return kNothingKnown;
   }
   ProgressLine progress;

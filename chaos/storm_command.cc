@@ -150,9 +150,10 @@ int StormCommand(const StormOptions& given) {
     std::fprintf(stderr, "chaos: %s\n", mistake.c_str());
     return kWrongUse;
   }
-  const Outcome calm = Classify(RunSubject(options.subject, {}));
+  const Outcome calm = OutcomeOf(RunSubject(options.subject, {}));
   if (calm.kind != Outcome::kExit) {
-    std::fprintf(stderr, "chaos: the program fails without a storm: %s\n", calm.Summary().c_str());
+    std::fprintf(stderr, "chaos: the program fails without a storm: %s\n",
+                 Complaint(calm, 0).c_str());
     return kNothingKnown;
   }
   const int limit = options.runs > 0 ? options.runs : options.seconds > 0 ? 1 << 30 : kDefaultRuns;
@@ -169,7 +170,7 @@ int StormCommand(const StormOptions& given) {
                   std::to_string(campaign.runs - campaign.held) + " failed");
     const Environment environment = EnvironmentOf(options, seed);
     const RunResult run = RunSubject(options.subject, environment);
-    const Outcome outcome = Classify(run);
+    const Outcome outcome = OutcomeOf(run);
     const std::string complaint = Complaint(outcome, calm.status);
     campaign.runs++;
     if (options.verbose) {

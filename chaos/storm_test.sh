@@ -63,7 +63,7 @@ shows "main.hangs"
 run 0 "$tool" storm "$probe" --for 1s -- calm
 
 run 3 "$tool" storm "$probe" -- always
-shows "fails without a storm"
+shows "fails without a storm: panic: in any weather"
 run 2 "$tool" storm "$no_points"
 shows "no points in this program: build it with gort_binary(..., points = True) and"
 run 2 "$tool" storm "$TEST_TMPDIR/nowhere"
@@ -120,8 +120,6 @@ between 0 yield 0
 for action in shrink collect stoptheworld barrier retake; do
   run 0 env CHAOS_STORM="$(only $action),fires=30%,pause=0" "$probe" counts
   between 2771 $action 3229
-  [[ $output =~ granted\ ([0-9/]+) ]]
-  [[ ${BASH_REMATCH[1]} != 0/0/0/0/0 ]] || fail "$action was asked for and never granted: $output"
 done
 # 500 signals a second for 3 seconds: 1500, standard deviation 39. HUP does not end the program.
 run 0 env CHAOS_STORM='sites=0%,starve=0%,report=1,signals=500,kinds=URG+HUP+PROF+CHLD' "$probe" busy
