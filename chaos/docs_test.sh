@@ -1,17 +1,22 @@
 #!/bin/bash
-# docs_test.sh TOOL PINGPONG PAGE...: runs every command line that the pages show, and wants status
+# docs_test.sh TOOL PINGPONG EVERYTHING PAGE...: runs every command line that the pages show, and wants status
 # 0. Command lines stand alone on a line inside a fence, as one types them.
 set -u
 tool=$1
 pingpong=$2
-shift 2
+everything=$3
+shift 3
 failed=0
 commands=0
 
 for page in "$@"; do
   while IFS= read -r line; do
     case $line in
-      *"./bazelw run //chaos -- "*) command=${line/'./bazelw run //chaos -- '/"'$tool' "} ;;
+      *"./bazelw run //chaos -- "*)
+        command=${line/'./bazelw run //chaos -- '/"'$tool' "}
+        command=${command/'bazel-bin/chaos/pingpong'/"'$pingpong'"}
+        command=${command/'bazel-bin/chaos/everything'/"'$everything'"}
+        ;;
       *"./bazelw run //chaos:pingpong"*)
         command=${line/'./bazelw run //chaos:pingpong'/"'$pingpong'"}
         ;;

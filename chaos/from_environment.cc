@@ -1,18 +1,23 @@
-// Linked into a program that knows nothing of chaos/, this installs what the environment variable
-// CHAOS says; without CHAOS it does nothing.
+// Linked into a program that knows nothing of chaos/, this installs what the environment says
+// (listens.h); if it says nothing it does nothing.
 
-#include <cstdlib>
-
+#include "chaos/listens.h"
 #include "chaos/script.h"
 
 namespace gort::chaos {
 
 namespace {
 
+// The tool looks for it in the file.
+__attribute__((used)) const char mark[] = GORT_CHAOS_LISTENS;
+
 struct AtStart {
   AtStart() {
-    const char* spec = std::getenv("CHAOS");
-    if (spec != nullptr && *spec != 0) Script().Install();
+    for (const char* name : {kSpecVariable, kStormVariable, kFaultVariable, kVisitsVariable}) {
+      if (Variable(name) == nullptr) continue;
+      Script().Install();
+      return;
+    }
   }
 } atStart;
 

@@ -28,15 +28,6 @@ std::string LineAfter(const std::string& text, std::string_view title) {
   return text.substr(begin, text.find('\n', begin) - begin);
 }
 
-// At most n lines, from the first `title` on.
-std::string LinesFrom(const std::string& text, std::string_view title, int n) {
-  const std::size_t begin = text.find(title);
-  if (begin == std::string::npos) return "";
-  std::size_t end = begin;
-  while (n-- > 0 && end < text.size()) end = std::min(text.find('\n', end), text.size() - 1) + 1;
-  return text.substr(begin, end - begin);
-}
-
 // The first of kFaultTexts that err has, "" for none.
 std::string_view FaultText(const std::string& err) {
   for (const std::string_view text : kFaultTexts)
@@ -53,6 +44,14 @@ std::string Between(const std::string& text, std::string_view begin, std::string
 }
 
 }  // namespace
+
+std::string LinesFrom(const std::string& text, std::string_view title, int n) {
+  const std::size_t begin = text.find(title);
+  if (begin == std::string::npos) return "";
+  std::size_t end = begin;
+  while (n-- > 0 && end < text.size()) end = std::min(text.find('\n', end), text.size() - 1) + 1;
+  return text.substr(begin, end - begin);
+}
 
 std::string_view Outcome::Name() const {
   switch (kind) {

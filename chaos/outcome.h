@@ -31,4 +31,7 @@ struct Outcome {
 
 Outcome Classify(const RunResult& run);
 
+// LinesFrom is at most n lines of text, from the first `title` on; "" if there is none.
+std::string LinesFrom(const std::string& text, std::string_view title, int n);
+
 }  // namespace gort::chaos

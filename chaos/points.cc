@@ -1,5 +1,8 @@
 #include "chaos/points.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "chaos/nearest.h"
 
 namespace gort::chaos {
@@ -9,6 +12,11 @@ namespace {
 constexpr PointInfo kPoints[] = {
 #define X(name, file, meaning) {#name, file, meaning},
     GORT_POINTS_TABLE(X)
+#undef X
+};
+constexpr Point kFailing[] = {
+#define X(name, file, meaning) Point::name,
+    GORT_FAILING_POINTS_TABLE(X)
 #undef X
 };
 static_assert(sizeof(kPoints) / sizeof(kPoints[0]) == kPointCount);
@@ -34,6 +42,10 @@ std::vector<std::string> PointNames() {
   std::vector<std::string> names;
   for (const PointInfo& point : kPoints) names.emplace_back(point.name);
   return names;
+}
+
+bool CanFail(Point p) {
+  return std::find(std::begin(kFailing), std::end(kFailing), p) != std::end(kFailing);
 }
 
 std::optional<Point> FindPoint(std::string_view name) {

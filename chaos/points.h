@@ -26,6 +26,9 @@ std::span<const PointInfo> AllPoints();
 const char* PointName(Point p);
 std::vector<std::string> PointNames();
 
+// CanFail: the point stands in front of a request for memory that may be refused there.
+bool CanFail(Point p);
+
 std::optional<Point> FindPoint(std::string_view name);
 
 // MatchPoints returns the points that pattern names, in the table's order; a `*` stands for any

@@ -19,6 +19,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::chrono::seconds kStacksTime(5);
+
 // In the child, between fork and exec: async-signal-safe calls only.
 [[noreturn]] void Exec(char** argv, char** envp, int out, int err, int failure) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -82,7 +84,7 @@ RunResult Run(const std::vector<std::string>& argv, const RunOptions& options) {
   const std::vector<char*> environmentPointers = Pointers(&environment);
 
   const Clock::time_point start = Clock::now();
-  const Clock::time_point deadline = start + std::chrono::seconds(options.timeoutSeconds);
+  Clock::time_point deadline = start + std::chrono::seconds(options.timeoutSeconds);
   const pid_t pid = fork();
   if (pid == 0) {
     Exec(const_cast<char**>(argumentPointers.data()),
@@ -104,8 +106,14 @@ RunResult Run(const std::vector<std::string>& argv, const RunOptions& options) {
 
   pollfd fds[2] = {{out[0], POLLIN, 0}, {err[0], POLLIN, 0}};
   while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-    const auto left =
-        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    if (left <= 0 && options.stacksAtTimeout && !result.cutOff) {
+      // It goes on writing for a while; whatever it does now, its time was up.
+      result.cutOff = true;
+      kill(pid, SIGQUIT);
+      deadline = Clock::now() + kStacksTime;
+      continue;
+    }
     if (left <= 0) {
       result.cutOff = true;
       break;

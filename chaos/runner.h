@@ -10,6 +10,8 @@ namespace gort::chaos {
 struct RunOptions {
   std::vector<std::pair<std::string, std::string>> environment;  // set on top of this process's own
   int timeoutSeconds = 60;
+  // When its time is up it is first asked for the stacks of its goroutines, by SIGQUIT.
+  bool stacksAtTimeout = false;
   bool echo = false;  // show the child's standard error as it comes
 };
 

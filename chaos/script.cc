@@ -1,19 +1,23 @@
 #include "chaos/script.h"
 
-#include <sys/syscall.h>
-
-#include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 
+#include "chaos/actions.h"
+#include "chaos/faultpoint.h"
+#include "chaos/helper.h"
+#include "chaos/listens.h"
 #include "chaos/locks.h"
+#include "chaos/storm.h"
+#include "chaos/visits.h"
 #include "chaos/watcher.h"
 #include "runtime/os_linux.h"
 #include "runtime/panic_throw.h"
 #include "runtime/proc.h"
-#include "runtime/stack.h"
 #include "runtime/stubs.h"
 
 #if !GORT_POINTS
@@ -32,60 +36,16 @@ struct ArmedTerm {
 };
 using ArmedRule = std::vector<ArmedTerm>;
 
-struct PointState {
-  std::vector<ArmedRule> rules;  // constant after Install
-  std::atomic<std::int64_t> visits;
-  // The first thread that came here, and whether there was another one; thread ids are never 0.
-  std::atomic<std::int32_t> first;
-  std::atomic<bool> several;
-  std::atomic<std::uint64_t> newest;  // number of the newest visit, 0 for none
-};
-
-PointState points[kPointCount];
-std::vector<Rule> installed;  // constant after Install
+// Constant-initialised: Install may be called before this file's objects are made.
+constinit std::vector<ArmedRule> armedRules[kPointCount];  // constant after Install
+constinit std::vector<Rule> installed;  // the same
 
 std::atomic<bool> asleep;
 std::atomic<bool> thrown;
-std::atomic<std::uint64_t> dice{1};
 
-// The newest visits. An entry is its number, counted from 1, the M and the point in one word, so
-// that a reader sees all of one visit or none.
-constexpr std::uint64_t kRing = 1024;
-std::atomic<std::uint64_t> ring[kRing];
-std::atomic<std::uint64_t> recorded;
+bool helperWanted;  // constant after Install
 
 thread_local Point lastPoint = Point::count_;
-
-std::uint64_t Pack(std::uint64_t number, std::int64_t m, Point p) {
-  return number << 32 | (static_cast<std::uint64_t>(m) & 0xffff) << 16 |
-         static_cast<std::uint64_t>(p);
-}
-
-const runtime::m* CurrentM() {
-  runtime::g* gp = runtime::getg();
-  return gp == nullptr ? nullptr : static_cast<runtime::m*>(gp->m);
-}
-
-// Returns the visit's number.
-std::uint64_t Record(Point p) {
-  const runtime::m* mp = CurrentM();
-  const std::uint64_t number = recorded.fetch_add(1) + 1;
-  ring[number % kRing].store(Pack(number & 0xffffffff, mp == nullptr ? -1 : mp->id, p));
-
-  PointState& state = points[static_cast<int>(p)];
-  const std::int32_t self = runtime::gettid();
-  std::int32_t first = 0;
-  if (!state.first.compare_exchange_strong(first, self) && first != self) state.several = true;
-  std::uint64_t newest = state.newest;
-  while (newest < number && !state.newest.compare_exchange_weak(newest, number)) continue;
-  return number;
-}
-
-bool AnotherThreadWasAt(Point p, std::int32_t self) {
-  const PointState& state = points[static_cast<int>(p)];
-  const std::int32_t first = state.first;
-  return state.several || (first != 0 && first != self);
-}
 
 // Waits until `come` says that another thread has come to p.
 template <class F>
@@ -102,22 +62,6 @@ void HoldUntil(Point here, Point p, F come) {
                                 runtime::gettid(), PointName(here), PointName(p));
     runtime::write(2, line, static_cast<runtime::uintptr>(n));
   }
-}
-
-// The next prologue of the goroutine moves its stack: the switch back from the system stack takes
-// the limit from g.stackguard0.
-void MoveStack(runtime::g* gp) {
-  if (gp != nullptr) gp->stackguard0 = runtime::stackForceMove;
-}
-
-// True with the probability. Every throw takes the next number of one sequence.
-bool Roll(double probability) {
-  if (probability >= 1) return true;
-  std::uint64_t z = dice.fetch_add(0x9e3779b97f4a7c15);
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-  z = (z ^ z >> 27) * 0x94d049bb133111eb;
-  z ^= z >> 31;
-  return static_cast<double>(z >> 11) * 0x1p-53 < probability;
 }
 
 // The goroutine that this thread wants to stop, 0 for none.
@@ -160,9 +104,15 @@ bool TakeFiring(std::atomic<std::int64_t>* left) {
   return false;
 }
 
-// What happens at the point `here`, on its number-th visit, to the goroutine gp; null on a system
-// stack.
-void Do(const Action& action, Point here, std::uint64_t number, runtime::g* gp) {
+// One thread's coming to a point, and what comes of it.
+struct Visit {
+  Point point;
+  bool fails;  // of POINT_FAILS
+};
+
+// What happens at the point `here`, on its number-th visit; gp is the goroutine that came there, or
+// on whose behalf a system stack is used, null for none.
+void Do(const Action& action, Visit* here, std::uint64_t number, runtime::g* gp) {
   switch (action.kind) {
     case Action::kOff:
       return;
@@ -180,20 +130,29 @@ void Do(const Action& action, Point here, std::uint64_t number, runtime::g* gp) 
       runtime::write(2, "\n", 1);
       return;
     case Action::kHold:
-      HoldUntil(here, action.point,
-                [&, self = runtime::gettid()] { return AnotherThreadWasAt(action.point, self); });
+      HoldUntil(here->point, action.point, [&] { return AnotherThreadWasAt(action.point); });
       return;
     case Action::kAwait:
       // Later visits are other threads': this one waits here.
-      HoldUntil(here, action.point,
-                [&] { return points[static_cast<int>(action.point)].newest > number; });
+      HoldUntil(here->point, action.point, [&] { return NewestVisit(action.point) > number; });
       return;
     case Action::kMoveStack:
       MoveStack(gp);
       return;
     case Action::kSignal:
-      runtime::rawsyscall(SYS_tgkill, runtime::rawsyscall(SYS_getpid), runtime::gettid(),
-                          action.number);
+      SendSignal(static_cast<int>(action.number), action.target);
+      return;
+    case Action::kStarve:
+      Starve(dice.Next(), runtime::nanotime() + action.number * 1000);
+      return;
+    case Action::kPreempt:
+      Preempt(gp);
+      return;
+    case Action::kAsk:
+      Ask(action.request);
+      return;
+    case Action::kFail:
+      here->fails = true;
       return;
     case Action::kCall:
       action.fn();
@@ -201,41 +160,61 @@ void Do(const Action& action, Point here, std::uint64_t number, runtime::g* gp) 
   }
 }
 
-// On a system stack. The argument is the point, and kOnGoroutine if the thread came from the stack
-// of a goroutine.
-constexpr std::uintptr_t kOnGoroutine = 1 << 16;
-
-void AtPoint(void* arg) {
-  const auto word = reinterpret_cast<std::uintptr_t>(arg);
-  const Point p = static_cast<Point>(word & (kOnGoroutine - 1));
-  runtime::g* gp = nullptr;
-  if ((word & kOnGoroutine) != 0) gp = CurrentM()->curg;
-  PointState& state = points[static_cast<int>(p)];
-  // Recorded before it is counted: who has seen the count comes to his points later than this.
-  const std::uint64_t number = Record(p);
-  if (asleep) return;
-  const std::int64_t visit = state.visits.fetch_add(1) + 1;
-  const Point before = lastPoint;
-  lastPoint = p;
-  for (const ArmedRule& rule : state.rules) {
+// What a rule's terms, the storm and the fault make of a visit.
+void Inject(Visit* here, runtime::g* gp, std::uint64_t number, std::int64_t visit, Point before) {
+  SleepIfStarved();
+  for (const ArmedRule& rule : armedRules[static_cast<int>(here->point)]) {
     for (const ArmedTerm& armed : rule) {
       if (thrown) return;
-      if (!ConditionsHold(armed, before, visit) || !Roll(armed.term->probability) ||
+      if (!ConditionsHold(armed, before, visit) || !dice.Roll(armed.term->probability) ||
           !TakeFiring(armed.left))
         continue;
-      Do(armed.term->action, p, number, gp);
+      Do(armed.term->action, here, number, gp);
       break;
     }
   }
+  AtStormPoint(here->point, gp);
+  if (StormFails(here->point)) here->fails = true;
 }
 
-// The runtime's hook. It is called through a pointer, so the linker has seen to no stack for it: it
-// needs next to none, and everything else happens on the system stack.
+// On a system stack.
+void AtPoint(void* arg) {
+  auto* here = static_cast<Visit*>(arg);
+  const Point p = here->point;
+  runtime::g* gp = nullptr;
+  // On a goroutine, or on behalf of one: null while the M schedules.
+  if (const runtime::m* mp = CurrentM(); mp != nullptr) gp = mp->curg;
+  const std::uint64_t number = RecordVisit(p);
+  if (CallingRuntime()) return;
+  if (p == Point::main_begin && helperWanted)
+    CallRuntime([] { StartHelper(StormHelperOptions()); });
+  if (bool throws = false; AtFault(p, &throws)) {
+    if (throws) {
+      thrown = true;
+      runtime::throw_(kFaultThrow);
+    }
+    here->fails = true;
+  }
+  if (asleep) return;
+  const std::int64_t visit = CountVisit(p);
+  const Point before = lastPoint;
+  lastPoint = p;
+  if (thrown) return;
+  Inject(here, gp, number, visit, before);
+}
+
+// The runtime's hooks. They are called through a pointer, so the linker has seen to no stack for
+// them: they need next to none, and everything else happens on the system stack.
+bool VisitPoint(Point p) {
+  Visit visit{p, false};
+  runtime::gort_systemstack(AtPoint, &visit);
+  return visit.fails;
+}
+
 void Hook(Point p) {
-  std::uintptr_t word = static_cast<std::uintptr_t>(p);
-  runtime::g* gp = runtime::getg();
-  if (gp != nullptr && gp != gp->m->g0 && gp != gp->m->gsignal) word |= kOnGoroutine;
-  runtime::gort_systemstack(AtPoint, reinterpret_cast<void*>(word));
+  // On the goroutine itself, which may block and grow its stack.
+  if (p == Point::main_end && FaultInstalled()) CheckHeapAndStacks();
+  VisitPoint(p);
 }
 
 ArmedTerm Arm(const Term& term) {
@@ -261,7 +240,32 @@ void AddSpec(std::string_view spec, const char* where, std::vector<Rule>* rules)
   for (Rule& rule : std::get<std::vector<Rule>>(parsed)) rules->push_back(std::move(rule));
 }
 
+// What CHAOS_STORM, CHAOS_FAULT and CHAOS_VISITS say.
+void InstallFromEnvironment() {
+  if (const char* text = Variable(kStormVariable); text != nullptr) {
+    auto parsed = ParseStorm(text);
+    if (const auto* error = std::get_if<SpecError>(&parsed)) {
+      std::fprintf(stderr, "chaos: environment variable CHAOS_STORM, %s",
+                   ShowSpecError(text, *error).c_str());
+      std::exit(2);
+    }
+    InstallStorm(std::get<StormKnobs>(parsed));
+  }
+  if (const char* text = Variable(kFaultVariable); text != nullptr) {
+    if (!InstallFault(text))
+      Refuse("environment variable CHAOS_FAULT: expected as in throw:17:once");
+  }
+  if (const char* path = Variable(kVisitsVariable); path != nullptr && !ShareVisits(path))
+    Refuse(("environment variable CHAOS_VISITS: " + std::string(path) + ": " + std::strerror(errno))
+               .c_str());
+}
+
 }  // namespace
+
+const char* Variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr || *value == 0 ? nullptr : value;
+}
 
 Script::Builder& Script::Builder::Holding(std::string_view lock) {
   if (!IsLockName(lock)) Refuse(("unknown lock " + std::string(lock)).c_str());
@@ -301,7 +305,7 @@ void Script::Builder::Finish(Action action) {
 }
 
 void Script::Builder::Throw(std::string_view text) {
-  Finish({Action::kThrow, std::string(text), 0, {}});
+  Finish({.kind = Action::kThrow, .text = std::string(text)});
 }
 void Script::Builder::Delay(std::int64_t microseconds) {
   Finish({Action::kDelay, {}, microseconds, {}});
@@ -329,20 +333,26 @@ Script& Script::Add(std::string_view spec) {
 void Script::Install() {
   if (runtime::pointHook != nullptr) Refuse("a script is installed already");
   if (CurrentM() != nullptr) Refuse("a script is installed before Main, not after");
+  InstallFromEnvironment();
   installed = rules_;
-  if (const char* spec = std::getenv("CHAOS"); spec != nullptr && *spec != 0)
+  if (const char* spec = Variable(kSpecVariable); spec != nullptr)
     AddSpec(spec, "environment variable CHAOS", &installed);
   if (const char* seed = std::getenv("CHAOS_SEED"); seed != nullptr)
-    dice = std::strtoull(seed, nullptr, 10);
+    dice.Seed(std::strtoull(seed, nullptr, 10));
+  helperWanted = StormInstalled();
   for (const Rule& rule : installed) {
     for (Point p : rule.points) {
       ArmedRule armed;
-      for (const Term& term : rule.terms) armed.push_back(Arm(term));
-      points[static_cast<int>(p)].rules.push_back(std::move(armed));
+      for (const Term& term : rule.terms) {
+        armed.push_back(Arm(term));
+        if (term.action.kind == Action::kAsk) helperWanted = true;
+      }
+      armedRules[static_cast<int>(p)].push_back(std::move(armed));
     }
   }
   StartWatcher();
   runtime::pointHook = Hook;
+  runtime::pointFailsHook = VisitPoint;
 }
 
 void Script::InstallAsleep() {
@@ -351,20 +361,5 @@ void Script::InstallAsleep() {
 }
 
 void WakeScript() { asleep = false; }
-
-std::vector<PointVisit> LastVisits(int n) {
-  std::vector<PointVisit> visits;
-  const std::uint64_t newest = recorded;
-  const std::uint64_t wanted = std::min<std::uint64_t>(static_cast<std::uint64_t>(n), kRing / 2);
-  for (std::uint64_t i = newest > wanted ? newest - wanted + 1 : 1; i <= newest; i++) {
-    const std::uint64_t word = ring[i % kRing];
-    if (word >> 32 != (i & 0xffffffff)) continue;
-    visits.push_back(
-        {static_cast<std::int16_t>(word >> 16 & 0xffff), static_cast<Point>(word & 0xffff)});
-  }
-  return visits;
-}
-
-std::int64_t VisitCount(Point p) { return points[static_cast<int>(p)].visits; }
 
 }  // namespace gort::chaos

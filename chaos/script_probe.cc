@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <string_view>
 
+#include "chaos/actions.h"
+#include "chaos/helper.h"
 #include "chaos/script.h"
 #include "runtime/go.h"
 
@@ -165,10 +167,112 @@ void holding() {
   POINT(timer_fired_unlocked);
 }
 
+// Waits until what was asked for at a point has been done.
+void awaitGranted(chaos::Request r) {
+  while (chaos::Granted(r) == 0) runtime::Gosched();
+}
+
+void collected() {
+  runtime::debug::GCStats before, after;
+  runtime::debug::ReadGCStats(&before);
+  POINT(timer_fired_unlocked);
+  awaitGranted(chaos::Request::kCollect);
+  runtime::debug::ReadGCStats(&after);
+  println(after.NumGC > before.NumGC ? "collected" : "NOT collected");
+}
+
+void stopped() {
+  POINT(timer_fired_unlocked);
+  awaitGranted(chaos::Request::kStopWorld);
+  println("stopped and started");
+}
+
+void passed() {
+  POINT(timer_fired_unlocked);
+  awaitGranted(chaos::Request::kBarrier);
+  println("all have passed");
+}
+
+// A P is taken from a goroutine in a system call, which then comes back as if nothing had been.
+void retaken() {
+  auto done = make_chan<int>();
+  for (int i = 0; i < 4; i++)
+    go([=] {
+      runtime::cgocall([] { runtime::usleep(20000); });
+      done.send(1);
+    });
+  time::Sleep(time::Millisecond * 2);
+  POINT(timer_fired_unlocked);
+  awaitGranted(chaos::Request::kRetake);
+  for (int i = 0; i < 4; i++) done.recv();
+  println("all have come back");
+}
+
+// The stack of a goroutine that is parked, with an element of a channel on it.
+void shrunk() {
+  auto c = make_chan<int>();
+  auto who = make_chan<runtime::g*>();
+  auto done = make_chan<bool>();
+  go([=] {
+    who.send(runtime::getg());
+    done.send(c.recv() == 42);
+  });
+  runtime::g* gp = who.recv();
+  while (runtime::readgstatus(gp) != runtime::_Gwaiting || gp->parkingOnChan.Load())
+    runtime::Gosched();
+  const runtime::uintptr before = gp->stack.lo;
+  POINT(timer_fired_unlocked);
+  awaitGranted(chaos::Request::kShrink);
+  println(gp->stack.lo != before ? "moved while parked" : "NOT moved");
+  c.send(42);
+  println(done.recv() ? "and well" : "NOT well");
+}
+
+// With one P: somebody else gets it although nobody waits for him.
+void preempted() {
+  auto done = make_chan<bool>(1);
+  go([=] {
+    stage = 1;
+    done.send(true);
+  });
+  // The first time it may be its own turn again.
+  for (int i = 0; i < 3 && stage == 0; i++) {
+    POINT(timer_fired_unlocked);
+    stackNow();
+  }
+  println(stage == 1 ? "preempted" : "NOT preempted");
+  done.recv();
+}
+
+void signalled() {
+  auto c = make_chan<os::Signal>(4);
+  os::signal::Notify(c, SIGUSR1);
+  POINT(timer_fired_unlocked);
+  println(c.recv() == SIGUSR1 ? "a signal came" : "NOT that signal");
+}
+
+void starved() {
+  while (chaos::StarvedFor() == 0) POINT(timer_fired_unlocked);
+  println("starved");
+}
+
+// Every function that it enters moves its stack.
+GORT_NOINLINE int sum(int n) {
+  volatile int here = n;
+  return n == 0 ? 0 : sum(n - 1) + here;
+}
+void alwaysmoved() {
+  println("sum", sum(200));
+  println("moves", chaos::VisitCount(Point::newstack_moved) > 200 ? "many" : "FEW");
+}
+
 struct {
   const char* name;
   void (*run)();
 } const kProbes[] = {
+    {"collected", collected}, {"stopped", stopped},   {"passed", passed},
+    {"retaken", retaken},     {"shrunk", shrunk},     {"preempted", preempted},
+    {"signalled", signalled}, {"starved", starved},   {"alwaysmoved", alwaysmoved},
     {"visits", visits},       {"after", after},       {"happensafter", happensafter},
     {"crossed", crossed},     {"patient", patient},   {"holding", holding},
     {"barrier", barrier},     {"stubborn", stubborn}, {"await", await_},

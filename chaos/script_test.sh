@@ -90,6 +90,37 @@ for probe in "$@"; do
   [ "$(count awake)" = 1 ] || fail "a script that sleeps injects: $output"
   shows "visits 1"
 
+  # What the runtime is asked for at a point.
+  run collected 0 "$p=collect"
+  shows "collected"
+  run stopped 0 "$p=stoptheworld"
+  shows "stopped and started"
+  run passed 0 "$p=barrier"
+  shows "all have passed"
+  run retaken 0 "$p=retake"
+  shows "all have come back"
+  run shrunk 0 "$p=shrink"
+  shows "moved while parked"
+  shows "and well"
+  [[ $output != *NOT* ]] || fail "the stack was not moved: $output"
+  GOMAXPROCS=1 run preempted 0 "$p=preempt"
+  [ "$output" = preempted ] || fail "preempt: $output"
+  for whom in '' ,process ,any ,0; do
+    run signalled 0 "$p=1*signal(10$whom)"
+    shows "a signal came"
+  done
+  run starved 0 "$p=1%starve(20000)"
+  shows "starved"
+  run visits 2 "persistentalloc_mmap=enomem"
+  shows "fatal error: runtime: cannot allocate memory"
+  # Stacks move at every call, once one has moved.
+  run alwaysmoved 0 "newstack_moved=movestack; main_begin=movestack"
+  shows "sum 20100"
+  shows "moves many"
+  # What is asked for again and again under a load is done.
+  run visits 0 "*=20%collect; *=20%stoptheworld; *=20%barrier; *=20%shrink; *=20%retake; *=20%preempt"
+  shows "visits 1000"
+
   run visits 2 "$p=1*print(x)->pritn(y)"
   shows "environment variable CHAOS, column 34: unknown action \"pritn\"; did you mean print?"
   shows "                                   ^"

@@ -1,6 +1,7 @@
 #include "chaos/spec.h"
 
 #include <cctype>
+#include <iterator>
 #include <limits>
 #include <optional>
 
@@ -11,9 +12,36 @@ namespace gort::chaos {
 
 namespace {
 
-const std::vector<std::string> kActions = {"off",  "throw", "delay",     "yield", "print",
-                                           "hold", "await", "movestack", "signal"};
-const std::vector<std::string> kConditions = {"holding", "after", "visit", "suspending"};
+// The actions without an argument.
+struct PlainAction {
+  std::string_view name;
+  Action::Kind kind;
+  Request request = Request::kCount;
+};
+constexpr PlainAction kPlainActions[] = {
+    {"off", Action::kOff},
+    {"yield", Action::kYield},
+    {"movestack", Action::kMoveStack},
+    {"preempt", Action::kPreempt},
+    {"enomem", Action::kFail},
+    {"collect", Action::kAsk, Request::kCollect},
+    {"stoptheworld", Action::kAsk, Request::kStopWorld},
+    {"barrier", Action::kAsk, Request::kBarrier},
+    {"shrink", Action::kAsk, Request::kShrink},
+    {"retake", Action::kAsk, Request::kRetake},
+};
+// Not vectors: they are read before this file's objects may have been made.
+constexpr std::string_view kActions[] = {"off",     "throw",   "delay",        "yield",   "print",
+                                         "hold",    "await",   "movestack",    "signal",  "starve",
+                                         "preempt", "collect", "stoptheworld", "barrier", "shrink",
+                                         "retake",  "enomem"};
+constexpr std::string_view kConditions[] = {"holding", "after", "visit", "suspending"};
+
+std::string ActionNames() {
+  std::string text;
+  for (const std::string_view name : kActions) text.append(text.empty() ? "" : ", ").append(name);
+  return text;
+}
 
 // Recursive descent without backtracking. The first error is kept, and everything after it gives up
 // at once.
@@ -140,8 +168,17 @@ class Parser {
     do {
       if (failed_) break;
       rule.terms.push_back(ReadTerm());
+      if (!failed_ && rule.terms.back().action.kind == Action::kFail) CheckCanFail(rule, start);
     } while (!failed_ && Take("->"));
     return rule;
+  }
+
+  void CheckCanFail(const Rule& rule, std::size_t start) {
+    for (const Point p : rule.points)
+      if (!CanFail(p))
+        FailAt(start, std::string("enomem at ") + PointName(p) +
+                          ", where nothing is asked for that could fail; *_mmap names the points "
+                          "where it is");
   }
 
   // A percentage, with a fraction or without, then a count; both may be missing. A number that is
@@ -225,38 +262,51 @@ class Parser {
     return condition;
   }
 
+  // Whom a signal goes to.
+  std::int64_t ReadTarget() {
+    SkipBlanks();
+    const std::size_t start = position_;
+    if (const auto m = ReadNumber()) return *m;
+    const std::string_view name = ReadName("");
+    if (name == "process") return Action::kProcess;
+    if (name == "any") return Action::kAnyM;
+    FailAt(start, "expected process, any or the number of an M");
+    return Action::kThisThread;
+  }
+
   Action ReadAction(std::string_view name, std::size_t start) {
     Action action;
-    if (name == "off" || name == "yield" || name == "movestack") {
-      action.kind = name == "off"     ? Action::kOff
-                    : name == "yield" ? Action::kYield
-                                      : Action::kMoveStack;
+    for (const PlainAction& plain : kPlainActions) {
+      if (name != plain.name) continue;
+      action.kind = plain.kind;
+      action.request = plain.request;
       return action;
     }
     if (name == "throw" || name == "print") {
       action.kind = name == "throw" ? Action::kThrow : Action::kPrint;
       Expect("(");
       if (!failed_) action.text = ReadText();
-    } else if (name == "delay") {
-      action.kind = Action::kDelay;
+    } else if (name == "delay" || name == "starve") {
+      action.kind = name == "delay" ? Action::kDelay : Action::kStarve;
       Expect("(");
       action.number = ExpectNumber("microseconds, from 1 to 60000000", 1);
-      if (action.number > 60000000) Fail("a delay is at most 60000000 microseconds");
+      if (action.number > 60000000)
+        Fail("a " + std::string(name) + " is at most 60000000 microseconds");
     } else if (name == "signal") {
       action.kind = Action::kSignal;
       Expect("(");
       action.number = ExpectNumber("the number of a signal, from 1 to 64", 1);
       if (action.number > 64) Fail("signals are numbered from 1 to 64");
+      if (!failed_ && Take(",")) action.target = ReadTarget();
     } else if (name == "hold" || name == "await") {
       action.kind = name == "hold" ? Action::kHold : Action::kAwait;
       Expect("(");
       action.point = ExpectPoint();
     } else {
-      std::vector<std::string> known = kActions;
-      known.insert(known.end(), kConditions.begin(), kConditions.end());
+      std::vector<std::string> known(std::begin(kActions), std::end(kActions));
+      known.insert(known.end(), std::begin(kConditions), std::end(kConditions));
       FailAt(start, name.empty()
-                        ? "expected an action (off, throw, delay, yield, print, hold, await, "
-                          "movestack, signal)"
+                        ? "expected an action (" + ActionNames() + ")"
                         : "unknown action \"" + std::string(name) + "\"" + DidYouMean(name, known));
       return action;
     }

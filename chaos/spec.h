@@ -8,7 +8,9 @@
 //   cond   = "holding(" lock ")" | "after(" point ")" | "visit(" N ")" | "suspending(" goid ")"
 //   action = "off" | "yield" | "throw(" text ")" | "print(" text ")"
 //          | "delay(" microseconds ")" | "hold(" point ")" | "await(" point ")" | "movestack"
-//          | "signal(" number ")"
+//          | "signal(" number [ "," target ] ")" | "starve(" microseconds ")" | "preempt"
+//          | "collect" | "stoptheworld" | "barrier" | "shrink" | "retake" | "enomem"
+//   target = "process" | "any" | number of an M
 //
 // Blanks between the parts mean nothing. In a text, \) and \\ stand for ) and \.
 //
@@ -42,6 +44,16 @@ struct Condition {
   std::int64_t number = 0;
 };
 
+// What cannot be done at a point, whose thread may hold any lock: it is asked for there.
+enum class Request : std::uint8_t {
+  kCollect,  // a collection
+  kStopWorld,  // the world is stopped and started
+  kBarrier,  // a ragged barrier: every P passes a safe point
+  kShrink,  // the stacks of parked goroutines are shrunk, or moved if they are small
+  kRetake,  // Ps of threads in system calls are taken
+  kCount,
+};
+
 struct Action {
   enum Kind {
     kOff,  // nothing, and the rest of the rule is not looked at
@@ -52,14 +64,22 @@ struct Action {
     kHold,  // wait until another thread has come to `point`, at any time since the start
     kAwait,  // wait until another thread comes to `point` after this one came here
     kMoveStack,  // the goroutine's stack is moved by the next function that it enters
-    kSignal,  // signal `number` comes to this thread
+    kSignal,  // signal `number` comes to `target`
+    kStarve,  // an M, drawn, sleeps at every point for number microseconds
+    kPreempt,  // a running P, drawn, is asked for preemption, or this goroutine itself
+    kAsk,  // `request` is asked for; the helper grants it (chaos/helper.h)
+    kFail,  // what comes next fails; only at points in front of a request for memory
     kCall,  // call `fn`; only in scripts, the grammar has no word for it
   };
+  // Other targets of a signal are the numbers of Ms.
+  enum : std::int64_t { kThisThread = -1, kProcess = -2, kAnyM = -3 };
   Kind kind = kOff;
   std::string text;
   std::int64_t number = 0;
   Point point{};
   void (*fn)() = nullptr;
+  std::int64_t target = kThisThread;
+  Request request{};
 };
 
 struct Term {

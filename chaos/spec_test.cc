@@ -71,11 +71,37 @@ TEST_CASE("each action") {
 }
 
 TEST_CASE("a star names several points") {
-  CHECK(Parse("findrunnable_*=off")[0].points ==
+  CHECK(Parse("findrunnable_after_*=off")[0].points ==
         std::vector<Point>{Point::findrunnable_after_release_p,
                            Point::findrunnable_after_dec_nmspinning});
   CHECK(Parse("*=off")[0].points.size() == kPointCount);
-  CHECK(Parse("*_cas=off")[0].points == std::vector<Point>{Point::retake_before_cas});
+  CHECK(Parse("r*_before_cas=off")[0].points == std::vector<Point>{Point::retake_before_cas});
+}
+
+TEST_CASE("actions that the runtime is asked for, and signals to others") {
+  const auto rules = Parse(
+      "retake_before_cas=collect;retake_before_cas=stoptheworld;retake_before_cas=barrier;"
+      "retake_before_cas=shrink;retake_before_cas=retake;retake_before_cas=preempt;"
+      "retake_before_cas=starve(30);commit_mmap=2*enomem;retake_before_cas=signal(23, process);"
+      "retake_before_cas=signal(23,any);retake_before_cas=signal(23,5)");
+  REQUIRE(rules.size() == 11);
+  for (std::size_t i = 0; i < 5; i++) {
+    CHECK(rules[i].terms[0].action.kind == Action::kAsk);
+    CHECK(rules[i].terms[0].action.request == static_cast<Request>(i));
+  }
+  CHECK(rules[5].terms[0].action.kind == Action::kPreempt);
+  CHECK(rules[6].terms[0].action.kind == Action::kStarve);
+  CHECK(rules[6].terms[0].action.number == 30);
+  CHECK(rules[7].terms[0].action.kind == Action::kFail);
+  CHECK(rules[7].terms[0].count == 2);
+  CHECK(rules[8].terms[0].action.target == Action::kProcess);
+  CHECK(rules[9].terms[0].action.target == Action::kAnyM);
+  CHECK(rules[10].terms[0].action.target == 5);
+  CHECK(Error("retake_before_cas=signal(23,nobody)") ==
+        "28: expected process, any or the number of an M");
+  CHECK(Error("retake_before_cas=enomem").starts_with("0: enomem at retake_before_cas"));
+  CHECK(Error("*_mmap=enomem") == "no error");
+  CHECK(Error("retake_before_cas=starve(0)") == "25: expected microseconds, from 1 to 60000000");
 }
 
 TEST_CASE("errors say where and what was expected") {
@@ -85,7 +111,8 @@ TEST_CASE("errors say where and what was expected") {
   CHECK(Error("zzz*=off") == "0: no point matches \"zzz*\"");
   CHECK(Error("mallocgc_begin") == "14: expected \"=\"");
   CHECK(Error("mallocgc_begin=") ==
-        "15: expected an action (off, throw, delay, yield, print, hold, await, movestack, signal)");
+        "15: expected an action (off, throw, delay, yield, print, hold, await, movestack, signal, "
+        "starve, preempt, collect, stoptheworld, barrier, shrink, retake, enomem)");
   CHECK(Error("mallocgc_begin=thorw(x)") == "15: unknown action \"thorw\"; did you mean throw?");
   CHECK(Error("mallocgc_begin=throw") == "20: expected \"(\"");
   CHECK(Error("mallocgc_begin=throw()") == "21: expected a text");
@@ -104,7 +131,8 @@ TEST_CASE("errors say where and what was expected") {
   CHECK(Error("mallocgc_begin=5%visit(1):off") ==
         "17: conditions stand in front of the probability and the count");
   CHECK(Error("mallocgc_begin=off->") ==
-        "20: expected an action (off, throw, delay, yield, print, hold, await, movestack, signal)");
+        "20: expected an action (off, throw, delay, yield, print, hold, await, movestack, signal, "
+        "starve, preempt, collect, stoptheworld, barrier, shrink, retake, enomem)");
   CHECK(Error("mallocgc_begin=off;") == "19: expected the name of a point");
   CHECK(Error("mallocgc_begin=off off") == "19: expected \"->\", \";\" or the end");
   CHECK(Error("mallocgc_begin=99999999999999999999*off") == "15: the number is too large");

@@ -1,5 +1,7 @@
 #include "chaos/verify.h"
 
+#include "chaos/listens.h"
+
 namespace gort::chaos {
 
 std::vector<std::pair<std::string, std::string>> EnvironmentOf(const History& history, int procs) {
@@ -7,7 +9,9 @@ std::vector<std::pair<std::string, std::string>> EnvironmentOf(const History& hi
           {"TSAN_OPTIONS", history.tsanOptions},
           {"GOTRACEBACK", ""},
           {"GODEBUG", ""},
-          {"CHAOS", ""}};
+          {kSpecVariable, ""},
+          {kStormVariable, ""},
+          {kFaultVariable, ""}};
 }
 
 Turn TurnOf(const Bug& bug, const std::vector<int>& procs, int number) {

@@ -59,7 +59,7 @@ Turn TurnOf(const Bug& bug, const std::vector<int>& procs, int number);
 // ArgumentsOf is the command line of a scenario.
 std::vector<std::string> ArgumentsOf(const std::string& program, const Turn& turn);
 
-// EnvironmentOf is what a scenario's run gets: GOMAXPROCS, TSan's options, and no CHAOS.
+// EnvironmentOf is what a scenario's run gets: GOMAXPROCS, TSan's options, and no injections.
 std::vector<std::pair<std::string, std::string>> EnvironmentOf(const History& history, int procs);
 
 }  // namespace gort::chaos

@@ -329,11 +329,7 @@ void Write(const std::vector<WaitingM>& deadlocked) {
 }
 
 void* Watch(void*) {
-  if (AnnotateIgnoreReadsBegin != nullptr) {
-    AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
-    AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
-    AnnotateIgnoreSyncBegin(__FILE__, __LINE__);
-  }
+  IgnoredByTsan();
   for (;;) {
     runtime::usleep(kLookEvery);
     if (auto deadlocked = SeeDeadlock()) {
@@ -358,11 +354,19 @@ bool ReportRingNow() {
   return !ring.empty();
 }
 
-void StartWatcher() {
+void IgnoredByTsan() {
+  if (AnnotateIgnoreReadsBegin == nullptr) return;
+  AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+  AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+  AnnotateIgnoreSyncBegin(__FILE__, __LINE__);
+}
+
+void StartThread(void* (*run)(void*)) {
 #if GORT_EXPLORE
-  return;  // the explorer sees deadlocks itself, and no thread may run beside those that it knows
+  // The explorer sees deadlocks itself, and no thread may run beside those that it knows.
+  (void)run;
+  return;
 #endif
-  // The program's signals are not for this thread.
   sigset_t all, old;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);
@@ -370,12 +374,14 @@ void StartWatcher() {
   pthread_attr_init(&attr);
   pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
   pthread_t thread;
-  const int err = pthread_create(&thread, &attr, Watch, nullptr);
+  const int err = pthread_create(&thread, &attr, run, nullptr);
   pthread_attr_destroy(&attr);
   pthread_sigmask(SIG_SETMASK, &old, nullptr);
   if (err == 0) return;
-  std::fprintf(stderr, "chaos: cannot start the watcher: %s\n", std::strerror(err));
+  std::fprintf(stderr, "chaos: cannot start a thread: %s\n", std::strerror(err));
   std::exit(3);
 }
+
+void StartWatcher() { StartThread(Watch); }
 
 }  // namespace gort::chaos

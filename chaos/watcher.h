@@ -8,4 +8,11 @@ namespace gort::chaos {
 // writes its report (waitfor.h) and ends the process with kDeadlockSeen.
 void StartWatcher();
 
+// StartThread starts a thread that the runtime does not know, with all signals blocked: the
+// program's are not for it. Ends the process if it cannot.
+void StartThread(void* (*run)(void*));
+
+// IgnoredByTsan is called by such a thread, which reads other threads' memory as a stranger.
+void IgnoredByTsan();
+
 }  // namespace gort::chaos

@@ -262,6 +262,7 @@ void closechan(hchan* c) {
     panicPlainError("close of closed channel");
   }
   c->closed.StoreRel(1);
+  POINT(closechan_closed);
 
   // The waiters are collected first and made runnable when c.lock is free (chan.h, Locks).
   gList glist;

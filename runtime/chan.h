@@ -230,6 +230,7 @@ GORT_INLINE void send(hchan* c, sudog* sg, void* ep, Unlock unlockf, int skip) {
 template <class Unlock>
 GORT_INLINE void recv(hchan* c, sudog* sg, void* ep, Unlock unlockf, int skip) {
   if (c->dataqsiz == 0) {
+    POINT(recv_before_direct);
     if (ep != nullptr) typedmemmove(c, ep, sg->elem);
   } else {
     void* qp = chanbuf(c, c->recvx);

@@ -153,7 +153,7 @@ void* persistentalloc(uintptr size, uintptr align) {
   systemstack([&] {
     if (size >= persistentChunkSize / 4) {
       uintptr bytes = alignUp(size, physPageSize);
-      p = reinterpret_cast<uintptr>(sysAlloc(bytes));
+      p = reinterpret_cast<uintptr>(POINT_FAILS(persistentalloc_mmap) ? nullptr : sysAlloc(bytes));
       if (p == 0) throw_("runtime: cannot allocate memory");
       memstats.otherSys.Add(bytes);
       return;
@@ -161,7 +161,8 @@ void* persistentalloc(uintptr size, uintptr align) {
     lock(&globalAlloc.mu);
     globalAlloc.off = alignUp(globalAlloc.off, align);
     if (globalAlloc.base == 0 || globalAlloc.off + size > persistentChunkSize) {
-      globalAlloc.base = reinterpret_cast<uintptr>(sysAlloc(persistentChunkSize));
+      globalAlloc.base = reinterpret_cast<uintptr>(
+          POINT_FAILS(persistentalloc_mmap) ? nullptr : sysAlloc(persistentChunkSize));
       globalAlloc.off = 0;
       if (globalAlloc.base == 0) {
         unlock(&globalAlloc.mu);
@@ -245,6 +246,7 @@ void* mallocgc(uintptr size, const _type* typ, bool needzero) {
   }
   if (!noscan) c->scanAlloc += heapBitsSetType(x, size, dataSize, typ);
 
+  POINT(mallocgc_before_publish);
   publicationBarrier();
   span->freeIndexForScan = static_cast<std::uint16_t>(span->freeindex);
   if (GORT_UNLIKELY(gcphase != _GCoff)) gcmarknewobject(span, x);

@@ -16,6 +16,7 @@
 #include "moduledata.h"
 #include "os_linux.h"
 #include "panic_throw.h"
+#include "point.h"
 #include "stubs.h"
 
 namespace gort::runtime {
@@ -60,7 +61,7 @@ gcBitsArena* newArenaMayUnlock() {
     return a;
   }
   unlock(&gcBitsArenas.lock);
-  a = static_cast<gcBitsArena*>(sysAlloc(gcBitsChunkBytes));
+  a = POINT_FAILS(gcbits_mmap) ? nullptr : static_cast<gcBitsArena*>(sysAlloc(gcBitsChunkBytes));
   if (a == nullptr) throw_("runtime: cannot allocate memory");
   memstats.gcMiscSys.Add(gcBitsChunkBytes);
   lock(&gcBitsArenas.lock);

@@ -262,6 +262,7 @@ void gcStart(gcTrigger trigger) {
     work.tMark = t;
     work.gcCPUTime += work.stwprocs * (work.tMark - work.tSweepTerm);
   });
+  POINT(gcstart_before_release);
   // Before a Gosched that may not come back until the cycle needs worldsema again.
   semrelease(&worldsema);
   releasem(mp);
@@ -296,6 +297,7 @@ bool workLeft() {
 void gcMarkDone() {
   semacquire(&work.markDoneSema);
   for (;;) {
+    POINT(gcmarkdone_begin);
     // The global lists must be empty before the barrier: a P that takes work from there after its
     // turn would not be noticed.
     if (!(gcphase == _GCmark && work.nwait.Load() == work.nproc && !gcMarkWorkAvailable(nullptr))) {
@@ -317,6 +319,7 @@ void gcMarkDone() {
       semrelease(&worldsema);
       continue;
     }
+    POINT(gcmarkdone_before_stop);
     std::int64_t now = nanotime();
     work.tMarkTerm = now;
     work.pauseStart = now;
@@ -336,6 +339,7 @@ void gcMarkDone() {
   gcComputeStartingStackSize();
   // Off before the assists are woken: none shall queue again.
   gcBlackenEnabled.Store(0);
+  POINT(gcmarkdone_before_wake);
   gcWakeAllAssists();
   semrelease(&work.markDoneSema);
   schedEnableUser(true);

@@ -49,6 +49,7 @@ void gcAssistAlloc1(g* gp, std::int64_t scanWork) {
   gp->gcAssistBytes +=
       1 + static_cast<std::int64_t>(bytesPerWork() * static_cast<double>(workDone));
 
+  POINT(gcassistalloc1_before_nwait);
   std::uint32_t incnwait = work.nwait.Add(1);
   if (incnwait > work.nproc) {
     println("runtime: work.nwait=", incnwait, "work.nproc=", work.nproc);
@@ -64,6 +65,7 @@ void gcAssistAlloc1(g* gp, std::int64_t scanWork) {
 
 // Waits until somebody has paid. False: try again instead, there is credit.
 bool gcParkAssist() {
+  POINT(gcparkassist_begin);
   lock(&work.assistQueue.lock);
   // A cycle does not end while the lock is held.
   if (gcBlackenEnabled.Load() == 0) {

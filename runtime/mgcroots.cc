@@ -181,7 +181,9 @@ std::int64_t markrootStack(g* gp, gcWork* gcw) {
       gp->gcscandone = true;
     } else {
       if (gp->gcscandone) throw_("g already scanned");
+      POINT(markroot_suspended);
       workDone = scanstack(gp, stopped.stopped, gcw);
+      POINT(markroot_scanned);
       gp->gcscandone = true;
       resumeG(stopped);
     }

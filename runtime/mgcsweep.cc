@@ -177,6 +177,7 @@ uintptr sweepone() {
     mspan* s = nextSpanForSweep();
     if (s == nullptr) {
       noMoreWork = markDrained();
+      POINT(sweepone_drained);
       break;
     }
     POINT(sweepone_before_acquire);
@@ -245,6 +246,7 @@ bool sweepSpan(mspan* s, bool preserve) {
   checkSweepable(s, sweepgen, "mspan.sweep: bad span state after sweep");
   // Serialisation point: from here on the span is somebody else's, or nobody's.
   s->sweepgen.Store(sweepgen);
+  POINT(sweepspan_published);
 
   std::uint8_t sizeclass = s->spanclass.sizeclass();
   if (sizeclass != 0) {

@@ -158,7 +158,10 @@ void gcWork::put(uintptr obj) {
   }
   b->obj[b->nobj++] = obj;
   // Last, when this queue is in order again: the worker that it wakes may look at it.
-  if (flushed && gcphase == _GCmark) gcController.enlistWorker();
+  if (flushed && gcphase == _GCmark) {
+    POINT(gcwork_before_enlist);
+    gcController.enlistWorker();
+  }
 }
 
 void gcWork::putBatch(const uintptr* obj, uintptr n) {
@@ -182,7 +185,10 @@ void gcWork::putBatch(const uintptr* obj, uintptr n) {
     obj += k;
     n -= k;
   }
-  if (flushed && gcphase == _GCmark) gcController.enlistWorker();
+  if (flushed && gcphase == _GCmark) {
+    POINT(gcwork_before_enlist);
+    gcController.enlistWorker();
+  }
 }
 
 uintptr gcWork::tryGet() {

@@ -55,6 +55,7 @@ bool parkWorker(g*, void* arg) {
   // Only now, when it is parked: a request for preemption that came while it worked shall not make
   // it be scheduled just to park.
   if (m* mp = node->mp; mp != nullptr) releasem(mp);
+  POINT(parkworker_before_push);
   // From here on somebody may run it.
   pushWorker(node);
   return true;
@@ -124,6 +125,7 @@ void gcBgMarkWorker() {
       throw_("work.nwait was > work.nproc");
     }
     systemstack([pp, gp] { drain(pp, gp); });
+    POINT(gcbgmarkworker_before_nwait);
 
     std::int64_t duration = nanotime() - start;
     gcController.markWorkerStop(pp->gcMarkWorkerMode, duration);
@@ -239,6 +241,7 @@ idleGCWorker checkIdleGCNoP() {
     unlock(&sched.lock);
     return {nullptr, nullptr};
   }
+  POINT(checkidlegcnop_has_p);
   // Now that nobody can end the phase without this P.
   if (gcBlackenEnabled.Load() == 0 || !gcController.addIdleMarkWorker()) {
     pidleput(pp, 0);

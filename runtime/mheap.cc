@@ -35,7 +35,8 @@ void recordspan(void* arg, void* p) {
   if (all.len >= all.cap) {
     uintptr n = (64 << 10) / sys::PtrSize;
     if (n < all.cap * 3 / 2) n = all.cap * 3 / 2;
-    auto* nptr = static_cast<mspan**>(sysAlloc(n * sys::PtrSize));
+    auto* nptr =
+        static_cast<mspan**>(POINT_FAILS(recordspan_mmap) ? nullptr : sysAlloc(n * sys::PtrSize));
     if (nptr == nullptr) throw_("runtime: cannot allocate memory");
     memstats.otherSys.Add(n * sys::PtrSize);
     memmove(nptr, all.ptr, all.len * sys::PtrSize);
@@ -112,6 +113,7 @@ void initSpan(mspan* s, spanClass spc) {
   // The caller runs on the system stack, so the world does not stop and sweepgen stays.
   s->sweepgen.Store(mheap_.sweepgen.Load());
   setSpans(s);
+  POINT(initspan_before_publish);
   // Publishes all of it: whoever has found an address in s by chance looks at the state first.
   s->state.Store(mSpanInUse);
 }

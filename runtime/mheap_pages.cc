@@ -101,6 +101,7 @@ uintptr arenaHintFor(uintptr hint, uintptr ask) {
 
 // Address space for ask bytes, a multiple of heapArenaBytes, aligned to them; 0 when there is none.
 uintptr reserveArenas(uintptr hint, uintptr ask) {
+  if (POINT_FAILS(reservearenas_mmap)) return 0;
   uintptr v = reinterpret_cast<uintptr>(sysReserve(ptr(hint), ask));
   if (v % heapArenaBytes == 0) return v;
   // The hint was taken. Reserve more, keep the aligned part.
@@ -117,7 +118,7 @@ uintptr reserveArenas(uintptr hint, uintptr ask) {
 bool makeArenas(mheap* h, uintptr v, uintptr ask) {
   constexpr uintptr bytes = alignUp(sizeof(heapArena), physPageSize);
   for (uintptr a = v; a < v + ask; a += heapArenaBytes) {
-    void* mem = sysAlloc(bytes);
+    void* mem = POINT_FAILS(makearenas_mmap) ? nullptr : sysAlloc(bytes);
     if (mem == nullptr) return false;
     memstats.gcMiscSys.Add(bytes);
     uintptr i = a / heapArenaBytes;
@@ -129,7 +130,7 @@ bool makeArenas(mheap* h, uintptr v, uintptr ask) {
 }
 
 bool commit(uintptr v, uintptr n) {
-  if (!sysMap(ptr(v), n)) return false;
+  if (POINT_FAILS(commit_mmap) || !sysMap(ptr(v), n)) return false;
   memstats.heapSys.Add(n);
   return true;
 }
@@ -142,7 +143,7 @@ bool growArena(mheap* h, uintptr need) {
   uintptr v = reserveArenas(hint, ask);
   if (v == 0) return false;
   // What the system cannot give is found out before tables are made for it.
-  if (!sysMap(ptr(v), need) || !makeArenas(h, v, ask)) {
+  if (POINT_FAILS(growarena_mmap) || !sysMap(ptr(v), need) || !makeArenas(h, v, ask)) {
     sysFree(ptr(v), ask);
     return false;
   }

@@ -39,7 +39,7 @@ std::uint32_t currentCycle() { return mProfCycle.Load() >> 1; }
 // profInsertLock must be held. The system stack.
 void makeTable() {
   uintptr bytes = alignUp(buckHashSize * sizeof(atomic::Pointer<bucket>), physPageSize);
-  void* p = sysAlloc(bytes);
+  void* p = POINT_FAILS(mprof_mmap) ? nullptr : sysAlloc(bytes);
   if (p == nullptr) throw_("runtime: cannot allocate memory");
   memstats.otherSys.Add(bytes);
   memstats.buckHashSys.Add(bytes);

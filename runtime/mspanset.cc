@@ -18,6 +18,7 @@
 
 #include "malloc.h"
 #include "panic_throw.h"
+#include "point.h"
 #include "print.h"
 #include "stubs.h"
 
@@ -114,6 +115,7 @@ mspan* spanSet::pop() {
     if (spineLen.Load() <= head / spanSetBlockEntries) return nullptr;
     if (index.CompareAndSwap(ht, pack(head + 1, tailOf(ht)))) break;
   }
+  POINT(spansetpop_claimed);
   atomic::Pointer<spanSetBlock>& blockp = lookup(this, head / spanSetBlockEntries);
   spanSetBlock* block = blockp.Load();
   atomic::Pointer<mspan>& slot = block->spans[head % spanSetBlockEntries];

@@ -61,6 +61,7 @@ GORT_NOSPLIT void gcWriteBarrier2(const void* p, const void* q) {
 }
 
 void wbBufFlush1(p* pp) {
+  POINT(wbbufflush_begin);
   uintptr n = pp->wbBuf.next;
   // A barrier in here would overwrite what is being read: make it visible.
   pp->wbBuf.next = wbBufEntries + 1;

@@ -36,6 +36,7 @@ gList netpoll(std::int64_t delay) {
 
 void netpollBreak() {
   if (!netpollWakeSig.CompareAndSwap(0, 1)) return;
+  POINT(netpollbreak_after_cas);
   futexwakeup(&netpollWakeSig, 1);
 }
 

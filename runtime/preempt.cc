@@ -254,6 +254,7 @@ suspendGState suspendG(g* gp) {
       case _Grunnable:
       case _Gsyscall:
       case _Gwaiting:
+        POINT(suspendg_before_cas);
         if (!castogscanstatus(gp, s, s | _Gscan)) break;
         // The bit is ours. Withdraw the request, which may still be pending.
         gp->preemptStop = false;

@@ -1,6 +1,7 @@
 #include "print.h"
 
 #include "os_linux.h"
+#include "point.h"
 #include "stubs.h"
 #include "symtab.h"
 
@@ -35,6 +36,7 @@ void printlock() {
   if (mp == nullptr) return;
   mp->locks++;  // no rescheduling between the count and the lock
   mp->printlock++;
+  POINT(printlock_counted);
   if (mp->printlock == 1) lock(&debuglock);
   mp->locks--;  // debuglock itself holds mp.locks up from here
 }

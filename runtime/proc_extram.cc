@@ -117,6 +117,7 @@ void needm(stack_t* altstack, sigset* mask) {
   *mask = sigsave();
   sigblock(false);
   lock2(&extraM.lock);
+  POINT(needm_locked);
   m* mp = extraM.head;
   if (mp != nullptr) extraM.head = mp->schedlink;
   unlock2(&extraM.lock);

@@ -188,6 +188,7 @@ void newproc(const newprocargs& a, uintptr callerpc) {
   systemstack([&] {
     g* newg = newproc1(a, gp, callerpc);
     runqput(getg()->m->p, newg, true);
+    POINT(newproc_before_wakep);
     if (mainStarted) wakep();
   });
 }

@@ -52,6 +52,7 @@ sigset initSigmask;
 
 #if GORT_POINTS
 void (*pointHook)(Point);
+bool (*pointFailsHook)(Point);
 #endif
 
 namespace {
@@ -99,7 +100,9 @@ void runtimemain(void*) {
   forcegcargs.systemg = true;
   newproc(forcegcargs, reinterpret_cast<uintptr>(&runtimemain) + 1);
   gcenable();
+  POINT(main_begin);
   mainMain(mainArg);
+  POINT(main_end);
   // Another goroutine may be running deferred calls for a panic: let it finish and print, rather
   // than exit under it.
   if (runningPanicDefers.Load() != 0) {

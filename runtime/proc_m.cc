@@ -224,6 +224,7 @@ void mexit(bool) {
   sched.freem = mp;
   unlock(&sched.lock);
 
+  POINT(mexit_before_handoff);
   handoffp(releasep());
   // From here on there is no P.
   lock(&sched.lock);
@@ -262,6 +263,7 @@ void newm(mstartfn_t fn, p* pp, std::int64_t id) {
     releasem(getg()->m);
     return;
   }
+  POINT(newm_before_thread);
   newm1(mp);
   releasem(getg()->m);
 }
@@ -273,6 +275,7 @@ void startTemplateThread() {
     releasem(mp);
     return;
   }
+  POINT(starttemplatethread_after_cas);
   newm(templateThread, nullptr, -1);
   releasem(mp);
 }
@@ -339,6 +342,7 @@ void startm(p* pp, bool spinning, bool lockheld) {
   if (nmp->spinning) throw_("startm: m is spinning");
   if (nmp->nextp != nullptr) throw_("startm: m has p");
   if (spinning && !runqempty(pp)) throw_("startm: p has runnable gs");
+  POINT(startm_before_handover);
   nmp->spinning = spinning;
   nmp->nextp = pp;
   notewakeupagain(&nmp->park);
@@ -363,9 +367,11 @@ void handoffp(p* pp) {
   // No local work: start a spinning M if there is none and nobody is idle, for work may be elsewhere.
   if (sched.nmspinning.Load() + sched.npidle.Load() == 0 && sched.nmspinning.CompareAndSwap(0, 1)) {
     sched.needspinning.Store(0);
+    POINT(handoffp_counted_spinning);
     startm(pp, true, false);
     return;
   }
+  POINT(handoffp_no_work);
   lock(&sched.lock);
   if (sched.gcwaiting.Load()) {
     pp->status.Store(_Pgcstop);
@@ -403,6 +409,7 @@ void wakep() {
   // The load keeps the common case, somebody spins already, free of a contended write.
   if (sched.nmspinning.Load() != 0 || !sched.nmspinning.CompareAndSwap(0, 1)) return;
   m* mp = acquirem();
+  POINT(wakep_before_lock);
   lock(&sched.lock);
   p* pp = pidlegetSpinning(0).pp;
   if (pp == nullptr) {

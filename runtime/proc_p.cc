@@ -64,6 +64,7 @@ void growallp(std::int32_t nprocs) {
     memmove(nptr, allp.ptr, static_cast<uintptr>(allpcap) * sizeof(p*));
     allp.ptr = nptr;
     allpcap = ncap;
+    POINT(growallp_replaced);
     std::int32_t words = (ncap + 31) / 32;
     if (words > idlepMask.len) {
       idlepMask = growmask(idlepMask, words);

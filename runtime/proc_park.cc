@@ -285,6 +285,7 @@ void releaseSudog(sudog* s) {
   if (GORT_UNLIKELY(s->c != nullptr)) badsudog("runtime: sudog with non-nil c");
   if (GORT_UNLIKELY(getg()->param != nullptr))
     badsudog("runtime: releaseSudog with non-nil gp.param");
+  POINT(releasesudog_checked);
   m* mp = acquirem();
   p* pp = mp->p;
   if (GORT_UNLIKELY(pp->sudogcachelen == sudogcachecap)) spillsudogs(pp);

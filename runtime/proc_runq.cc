@@ -75,6 +75,7 @@ bool runqempty(p* pp) {
   for (;;) {
     std::uint32_t head = pp->runqhead.Load();
     std::uint32_t tail = pp->runqtail.Load();
+    POINT(runqempty_midway);
     g* runnext = pp->runnext.Load();
     if (tail == pp->runqtail.Load()) return head == tail && runnext == nullptr;
   }
@@ -130,6 +131,7 @@ std::uint32_t runqgrab(p* pp, atomic::Relaxed<g*>* batch, std::uint32_t batchHea
     if (n > runqlen / 2) continue;  // h and t do not belong together
     for (std::uint32_t i = 0; i < n; i++)
       batch[(batchHead + i) % runqlen] = pp->runq[(h + i) % runqlen];
+    POINT(runqgrab_before_commit);
     if (pp->runqhead.CasRel(h, h + n)) return n;
   }
 }
@@ -146,6 +148,7 @@ void runqput(p* pp, g* gp, bool next) {
     while (!pp->runnext.CompareAndSwap(oldnext, gp)) oldnext = pp->runnext.LoadRelaxed();
     if (oldnext == nullptr) return;
     gp = oldnext;
+    POINT(runqput_kicked);
   }
   for (;;) {
     std::uint32_t h = pp->runqhead.LoadAcq();
@@ -180,6 +183,7 @@ void runqputbatch(p* pp, gQueue* q, int qsize) {
   }
   pp->runqtail.StoreRel(t);
   if (!q->empty()) {
+    POINT(runqputbatch_overflow);
     lock(&sched.lock);
     globrunqputbatch(q, qsize);
     unlock(&sched.lock);

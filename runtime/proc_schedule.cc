@@ -29,6 +29,7 @@ void execute(g* gp, bool inheritTime) {
   m* mp = getg()->m;
   mp->curg = gp;
   gp->m = mp;
+  POINT(execute_before_running);
   casgstatus(gp, _Grunnable, _Grunning);
   gp->waitsince = 0;
   gp->preempt = false;
@@ -120,6 +121,7 @@ void resetspinning() {
   if (!mp->spinning) throw_("resetspinning: not a spinning m");
   mp->spinning = false;
   if (sched.nmspinning.Add(-1) < 0) throw_("findrunnable: negative nmspinning");
+  POINT(resetspinning_before_wakep);
   wakep();
 }
 
@@ -129,6 +131,7 @@ void runSafePointFn() {
   p* pp = getg()->m->p;
   // The flag may have been taken by forEachP itself.
   if (!pp->runSafePointFn.CompareAndSwap(1, 0)) return;
+  POINT(runsafepointfn_claimed);
   sched.safePointFn(pp);
   lock(&sched.lock);
   if (--sched.safePointWait == 0) notewakeup(&sched.safePointNote);
@@ -271,6 +274,7 @@ top:
   pSlice allpSnapshot = allp;
   pMask idlepMaskSnapshot = idlepMask;
   pMask timerpMaskSnapshot = timerpMask;
+  POINT(findrunnable_snapshot);
 
   lock(&sched.lock);
   if (sched.gcwaiting.Load() || pp->runSafePointFn.Load() != 0) {
@@ -388,6 +392,7 @@ void injectglist(gList* glist) {
     q.pushBack(gp);
     qsize++;
   }
+  POINT(injectglist_before_queue);
   auto startIdle = [](int n) {
     for (int i = 0; i < n; i++) {
       m* mp = acquirem();
@@ -408,6 +413,7 @@ void injectglist(gList* glist) {
     lock(&sched.lock);
     globrunqputbatch(&q, qsize);
     unlock(&sched.lock);
+    POINT(injectglist_before_start);
     startIdle(qsize);
     return;
   }
@@ -420,6 +426,7 @@ void injectglist(gList* glist) {
     lock(&sched.lock);
     globrunqputbatch(&globq, n);
     unlock(&sched.lock);
+    POINT(injectglist_before_start);
     startIdle(n);
     qsize -= n;
   }

@@ -33,6 +33,7 @@ namespace {
 GORT_NOINLINE void casgstatusSlow(g* gp, std::uint32_t oldval, std::uint32_t newval) {
   constexpr std::int64_t yieldDelay = 5 * 1000;
   std::int64_t nextYield = nanotime() + yieldDelay;
+  POINT(casgstatus_blocked);
   while (!gp->atomicstatus.CompareAndSwap(oldval, newval)) {
     if (oldval == _Gwaiting && gp->atomicstatus.Load() == _Grunnable)
       throw_("casgstatus: waiting for Gwaiting but is Grunnable");

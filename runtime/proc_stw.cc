@@ -66,6 +66,7 @@ void stopTheWorld(stwReason reason) {
 
 void startTheWorld() {
   systemstack([] { startTheWorldWithSema(false); });
+  POINT(starttheworld_before_release);
   // worldsema is given to a waiter directly: a loop of stops by one goroutine must not starve the
   // others. Not preempted until it is released, or the new holder would wait for us to be scheduled.
   m* mp = acquirem();
@@ -246,6 +247,7 @@ std::int64_t startTheWorldWithSema(bool emitTraceEvent) {
 // Stops as much as can be stopped, without guarantee, for a fatal throw that may hold any lock.
 void freezetheworld() {
   freezing.Store(true);
+  POINT(freezetheworld_begin);
   for (int i = 0; i < 5; i++) {
     // No Ps start any more, and stopTheWorld waits for ever.
     sched.stopwait = freezeStopWait;

@@ -58,6 +58,7 @@ void entersyscall1(void* arg) {
   pp->status.Store(_Psyscall);
   POINT(entersyscall_after_release_p);
   if (sched.gcwaiting.Load()) {
+    POINT(entersyscall_gcwaiting);
     lock(&sched.lock);
     if (sched.stopwait > 0 && pp->status.CompareAndSwap(_Psyscall, _Pgcstop)) {
       if (traceEnabled()) {
@@ -175,6 +176,7 @@ void exitsyscall0(g* gp) {
     wakesysmon();
   }
   unlock(&sched.lock);
+  POINT(exitsyscall0_after_unlock);
   if (pp != nullptr) {
     acquirep(pp);
     execute(gp, false);

@@ -110,6 +110,7 @@ void sysmon() {
       lock(&sched.lock);
       if (sched.gcwaiting.Load() || sched.npidle.Load() == gomaxprocs) {
         bool syscallWake = false;
+        POINT(sysmon_before_sleepuntil);
         std::int64_t next = timeSleepUntil();
         if (next > now) {
           sched.sysmonwait.Store(true);

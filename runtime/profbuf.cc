@@ -5,6 +5,7 @@
 
 #include "os_linux.h"
 #include "panic_throw.h"
+#include "point.h"
 #include "stubs.h"
 
 namespace gort::runtime {
@@ -33,7 +34,7 @@ profBuf* profBuf::make(std::uint32_t hdrsize, std::uint32_t bufwords, std::uint3
   b->hdrsize = hdrsize;
   b->ndata = powerOfTwo(bufwords);
   b->ntags = powerOfTwo(tags);
-  void* p = sysAlloc(dataBytes(b));
+  void* p = POINT_FAILS(profbuf_mmap) ? nullptr : sysAlloc(dataBytes(b));
   if (p == nullptr) throw_("runtime: cannot allocate memory");
   b->data = static_cast<atomic::Relaxed<std::uint64_t>*>(p);
   b->tags = new atomic::Relaxed<void*>[b->ntags];

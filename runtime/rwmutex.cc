@@ -9,7 +9,10 @@ constexpr std::int32_t rwmutexMaxReaders = 1 << 30;
 
 void rwmutex::rlock() {
   acquirem();
-  if (readerCount.Add(1) >= 0) return;
+  if (readerCount.Add(1) >= 0) {
+    POINT(rwmutex_read_locked);
+    return;
+  }
   // A writer is there or waiting.
   systemstack([this] {
     lockWithRank(&rLock, lockRankRwmutexR);

@@ -34,6 +34,7 @@ void selunlock(const scase* scases, const std::uint16_t* lockorder, std::int64_t
 // The unlock function of a parked select; on g0. The channels of gp.waiting are held, and released
 // here.
 bool selparkcommit(g* gp, void*) {
+  POINT(selparkcommit_before_flag);
   // As in chanparkcommit, and for the same reasons in this order.
   gp->activeStackChans = true;
   gp->parkingOnChan.Store(false);
@@ -43,7 +44,10 @@ bool selparkcommit(g* gp, void*) {
   // them may belong to one channel, so it is unlocked only when the last of them has been passed.
   hchan* lastc = nullptr;
   for (sudog* sg = gp->waiting; sg != nullptr; sg = sg->waitlink) {
-    if (sg->c != lastc && lastc != nullptr) unlock(&lastc->lock);
+    if (sg->c != lastc && lastc != nullptr) {
+      unlock(&lastc->lock);
+      POINT(selparkcommit_unlocking);
+    }
     lastc = sg->c;
   }
   if (lastc != nullptr) unlock(&lastc->lock);
@@ -216,6 +220,7 @@ selectgoResult selectgo(scase* scases, std::uint16_t* order0, std::int64_t nsend
   }
   gp->waiting = nullptr;
 
+  POINT(selectgo_before_dequeue);
   for (std::int64_t i = 0; i < n; i++) {
     const std::int64_t casei = lockorder[i];
     if (sglist == won) {

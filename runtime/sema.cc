@@ -164,6 +164,7 @@ void semacquire1(atomic::Uint32* addr, bool lifo, semaProfileFlags profile, int 
       break;
     }
     root->queue(addr, s, lifo);
+    POINT(semacquire_queued);
     goparkunlock(&root->lock, reason, traceBlockSync, 4 + skipframes);
     if (s->ticket != 0 || cansemacquire(addr)) break;
   }
@@ -192,6 +193,7 @@ void semrelease1(atomic::Uint32* addr, bool handoff, int skipframes) {
   if (GORT_UNLIKELY(s->acquiretime != 0)) chargeContention(s, now, tailtime);
 
   if (s->ticket != 0) throw_("corrupted semaphore ticket");
+  POINT(semrelease_before_handoff);
   bool handedOff = handoff && cansemacquire(addr);
   if (handedOff) s->ticket = 1;
   readyWithTime(s, 5 + skipframes);

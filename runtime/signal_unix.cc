@@ -206,7 +206,8 @@ void mpreinit(m* mp) {
   if (mp->gsignal != nullptr) return;  // an M that is used again
   mp->vecstate = allocvecstate();
   g* gp = newpersistent<g>();
-  uintptr lo = reinterpret_cast<uintptr>(sysAlloc(gsignalStackSize));
+  uintptr lo =
+      reinterpret_cast<uintptr>(POINT_FAILS(mpreinit_mmap) ? nullptr : sysAlloc(gsignalStackSize));
   if (lo == 0) throw_("runtime: cannot allocate a signal stack");
   gp->stack = {lo, lo + gsignalStackSize};
   gp->stackguard0 = lo + stackGuard;
@@ -260,7 +261,9 @@ GORT_SIGNALSAFE void signalM(m* mp, std::uint32_t sig) {
 
 void preemptM(m* mp) {
   // One at a time: a second one would say nothing new.
-  if (mp->signalPending.CompareAndSwap(0, 1)) signalM(mp, sigPreempt);
+  if (!mp->signalPending.CompareAndSwap(0, 1)) return;
+  POINT(preemptm_before_signal);
+  signalM(mp, sigPreempt);
 }
 
 void sigpanic() {

@@ -113,6 +113,7 @@ GORT_SIGNALSAFE bool sigsend(std::uint32_t s) {
         break;
       case sigReceiving:
         if (!sig.state.CompareAndSwap(sigReceiving, sigIdle)) break;
+        POINT(sigsend_before_wakeup);
         notewakeupsignal(&sig.note);
         sent = true;
         break;
@@ -167,6 +168,7 @@ void sigRecvPrepareForFixup() {
 }
 
 void signalWaitUntilIdle() {
+  POINT(signalwaituntilidle_begin);
   // The signals that are in sigsend may be put in after wanted has changed.
   while (sig.delivering.Load() != 0) Gosched();
   // Those that were put in are taken when the receiver is back where it waits.
@@ -179,6 +181,7 @@ void signal_enable(std::uint32_t s) {
     noteclear(&sig.note);
   }
   if (s >= 32 * words) return;
+  POINT(signal_enable_before_wanted);
   setbit(sig.wanted, s);
   clearbit(sig.ignored, s);
   sigenable(s);

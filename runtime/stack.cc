@@ -236,6 +236,7 @@ namespace {
 extern "C" [[noreturn]] void gort_newstack(g* gp) {
   m* mp = getg()->m;
   uintptr stackguard0 = gp->stackguard0;
+  POINT(newstack_guard_read);
   if (stackguard0 == stackFork) badgrowth(gp, "stack growth after fork");
   if (mp->curg != gp) badgrowth(gp, "runtime: wrong goroutine in newstack");
   if (gp->throwsplit) badgrowth(gp, "runtime: stack split at bad time");
@@ -269,6 +270,7 @@ extern "C" [[noreturn]] void gort_newstack(g* gp) {
       // No room: grow first, and leave the request for the next prologue.
     } else if (fits) {
       // Not now. unlock and releasem set the request again.
+      POINT(newstack_put_off);
       gogo(gp);
     }
   } else if (fits && stackguard0 != stackForceMove && dbg.stackmoveall <= 0) {
@@ -291,9 +293,11 @@ extern "C" [[noreturn]] void gort_newstack(g* gp) {
   }
   // The status tells a collector that scans concurrently to wait.
   casgstatus(gp, _Grunning, _Gcopystack);
+  POINT(newstack_before_copy);
   copystack(gp, newsize);
   casgstatus(gp, _Gcopystack, _Grunning);
   if (gp->preempt && canPreemptM(mp)) gp->stackguard0 = stackPreempt;
+  POINT(newstack_moved);
   gogo(gp);
 }
 

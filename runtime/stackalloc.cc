@@ -297,6 +297,7 @@ void stackfree(struct stack stk) {
     return;
   }
   // As in stackpoolfree.
+  POINT(stackfree_kept);
   lock(&stackLarge.lock);
   stackLarge.free[stacklog2(n)].insert(s);
   unlock(&stackLarge.lock);

@@ -10,6 +10,7 @@
 
 #include "godefer.h"
 #include "malloc.h"
+#include "point.h"
 
 namespace gort::sync {
 
@@ -24,6 +25,7 @@ void WaitGroup::Add(int delta) {
   if (v > 0 || w == 0) return;
   if (state_.Load() != state) panic("sync: WaitGroup misuse: Add called concurrently with Wait");
   state_.Store(0);
+  POINT(waitgroup_before_wake);
   for (; w != 0; w--) runtime::sync_runtime_Semrelease(&sema_, false, 0);
 }
 

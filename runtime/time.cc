@@ -90,6 +90,7 @@ bool modtimer1(timer* t, std::int64_t when, const timerFunc* nf) {
           break;
         }
         claimed = true;
+        POINT(modtimer_claimed);
         wasRemoved = s == timerNoStatus || s == timerRemoved;
         pending = !wasRemoved && s != timerDeleted;
         if (s == timerDeleted) t->pp->deletedTimers.Add(~std::uint32_t(0));
@@ -203,6 +204,7 @@ void addtimer(timer* t) {
   // Not preempted, so that pp stays ours.
   m* mp = acquirem();
   p* pp = mp->p;
+  POINT(addtimer_has_p);
   lock(&pp->timersLock);
   cleantimers(pp);
   doaddtimer(pp, t);
@@ -223,6 +225,7 @@ bool deltimer(timer* t) {
           releasem(mp);
           break;
         }
+        POINT(deltimer_claimed);
         // Read while the timer is claimed: once it is timerDeleted, its P may clear the field.
         p* tpp = t->pp;
         // Counted before it can be found, so that the count never goes below 0.

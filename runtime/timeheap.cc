@@ -205,6 +205,7 @@ void adjusttimers(p* pp, std::int64_t now) {
     return;
   }
   pp->timerModifiedEarliest.Store(0);
+  POINT(adjusttimers_bound_cleared);
 
   std::int32_t moved = 0;
   for (std::int32_t i = 0; i < pp->timerslen;) {
@@ -239,6 +240,7 @@ void adjusttimers(p* pp, std::int64_t now) {
         badTimer();
     }
   }
+  if (moved > 0) POINT(adjusttimers_taken_off);
   for (; moved > 0; moved--) {
     timer* t = pp->timers[pp->timerslen];
     doaddtimer(pp, t);
@@ -311,6 +313,7 @@ void moveTimers(p* pp, timer** timers, std::int32_t n) {
       case timerModifiedLater:
         if (!t->status.CompareAndSwap(s, timerMoving)) break;
         if (s != timerWaiting) t->when = t->nextwhen;
+        POINT(movetimers_moving);
         t->pp = nullptr;
         doaddtimer(pp, t);
         leave(t, timerMoving, timerWaiting);

@@ -74,7 +74,8 @@ bool startTrace1() {
   // enabled comes later: an exitsyscall that goes on now must not write events of a goroutine before
   // those here have said that it is in a system call.
   mp->startingtrace = true;
-  uintptr* stk = static_cast<uintptr*>(sysAlloc(traceStackSize * sizeof(uintptr)));
+  uintptr* stk = static_cast<uintptr*>(
+      POINT_FAILS(starttrace_mmap) ? nullptr : sysAlloc(traceStackSize * sizeof(uintptr)));
   if (stk == nullptr) throw_("trace: out of memory");
   std::uint32_t stackID = traceStackID(mp, stk);
   sysFree(stk, alignUp(traceStackSize * sizeof(uintptr), 4096));
@@ -261,6 +262,7 @@ traceChunk ReadTrace() {
         return {trace_.footer, static_cast<uintptr>(p - trace_.footer)};
       }
       case readDone:
+        POINT(readtrace_before_release);
         semrelease(&trace_.shutdownSema);
         return chunk;
       case readBusy:

@@ -44,7 +44,8 @@ traceBuf* traceFlush(traceBuf* buf, std::int32_t pid) {
   if (buf != nullptr) trace_.empty = buf->link;
   unlock(&trace_.lock);
   if (buf == nullptr) {
-    buf = static_cast<traceBuf*>(sysAlloc(sizeof(traceBuf)));
+    buf =
+        static_cast<traceBuf*>(POINT_FAILS(traceflush_mmap) ? nullptr : sysAlloc(sizeof(traceBuf)));
     if (buf == nullptr) throw_("trace: out of memory");
   }
   buf->link = nullptr;

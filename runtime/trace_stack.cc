@@ -30,7 +30,7 @@ void* traceAlloc::alloc(uintptr n) {
   n = alignUp(n, sys::PtrSize);
   if (n > sizeof block::data) throw_("trace: alloc too large");
   if (head == nullptr || off + n > sizeof block::data) {
-    auto* b = static_cast<block*>(sysAlloc(sizeof(block)));
+    auto* b = static_cast<block*>(POINT_FAILS(tracealloc_mmap) ? nullptr : sysAlloc(sizeof(block)));
     if (b == nullptr) throw_("trace: out of memory");
     b->next = head;
     head = b;
@@ -204,7 +204,8 @@ int chooseFrames(pcTable* t, traceStack* s, traceBuf** bufp, const traceFrame** 
 void traceStackTable::dump() {
   // On g0, with room for these. No event is written any more, so nobody else uses the table.
   const traceFrame* frames[traceStackSize];
-  auto* t = static_cast<pcTable*>(sysAlloc(sizeof(pcTable)));
+  auto* t =
+      static_cast<pcTable*>(POINT_FAILS(tracedump_mmap) ? nullptr : sysAlloc(sizeof(pcTable)));
   if (t == nullptr) throw_("trace: out of memory");
   traceBuf* buf = traceFlush(nullptr, 0);
   auto length = [](std::uint64_t v) {

@@ -1,0 +1,132 @@
+#include "chaos/actions.h"
+
+#include <linux/futex.h>
+#include <sys/syscall.h>
+
+#include "chaos/helper.h"
+#include "chaos/spec.h"
+#include "runtime/os_linux.h"
+#include "runtime/proc.h"
+#include "runtime/stack.h"
+#include "runtime/stubs.h"
+
+namespace gort::chaos {
+
+constinit Dice dice;
+std::atomic<std::uint32_t> requested;
+
+namespace {
+
+// The M that is starved, -1 for none, and until when. Two words: a thread that sees one of an older
+// pair sleeps a little too long or not at all.
+std::atomic<std::int64_t> starvedM{-1};
+std::atomic<std::int64_t> starvedUntil;
+std::atomic<std::int64_t> starvedFor;
+
+thread_local bool calling;
+
+runtime::m* MOf(std::int64_t id) {
+  for (runtime::m* mp = runtime::allm; mp != nullptr; mp = mp->alllink)
+    if (mp->id == id) return mp;
+  return nullptr;
+}
+
+runtime::m* DrawM() {
+  std::uint64_t n = 0;
+  for (runtime::m* mp = runtime::allm; mp != nullptr; mp = mp->alllink) n++;
+  if (n == 0) return nullptr;
+  std::uint64_t drawn = dice.Below(n);
+  runtime::m* mp = runtime::allm;
+  for (; mp != nullptr && drawn > 0; drawn--) mp = mp->alllink;
+  return mp;
+}
+
+}  // namespace
+
+void CallRuntime(void (*f)()) {
+  calling = true;
+  f();
+  calling = false;
+}
+
+bool CallingRuntime() { return calling; }
+
+const runtime::m* CurrentM() {
+  runtime::g* gp = runtime::getg();
+  return gp == nullptr ? nullptr : static_cast<runtime::m*>(gp->m);
+}
+
+runtime::g* MovableGoroutine(runtime::g* gp) {
+  if (gp == nullptr || gp->pinned || gp->throwsplit) return nullptr;
+  return runtime::readgstatus(gp) == runtime::_Grunning ? gp : nullptr;
+}
+
+// The switch back from the system stack takes the limit from g.stackguard0.
+void MoveStack(runtime::g* gp) {
+  if (gp = MovableGoroutine(gp); gp != nullptr) gp->stackguard0 = runtime::stackForceMove;
+}
+
+void Preempt(runtime::g* gp) {
+  const std::int32_t n = runtime::allp.len;
+  if (n <= 0) return;
+  runtime::p* pp =
+      runtime::allp[static_cast<std::int32_t>(dice.Below(static_cast<std::uint64_t>(n)))];
+  const runtime::m* self = CurrentM();
+  if (pp == nullptr || self == nullptr) return;
+  if (pp->m != self) {
+    calling = true;
+    runtime::preemptone(pp);
+    calling = false;
+  } else if (gp != nullptr && !gp->throwsplit && runtime::readgstatus(gp) == runtime::_Grunning) {
+    gp->preempt = true;
+    gp->stackguard0 = runtime::stackPreempt;
+  }
+}
+
+void SendSignal(int sig, std::int64_t target) {
+  const long pid = runtime::rawsyscall(SYS_getpid);
+  if (target == Action::kProcess) {
+    runtime::rawsyscall(SYS_kill, pid, sig);
+    return;
+  }
+  long thread = runtime::gettid();
+  if (target != Action::kThisThread) {
+    const runtime::m* mp = target == Action::kAnyM ? DrawM() : MOf(target);
+    // One that has no thread yet.
+    if (mp == nullptr || mp->procid == 0) return;
+    thread = static_cast<long>(mp->procid);
+  }
+  runtime::rawsyscall(SYS_tgkill, pid, thread, sig);
+}
+
+void Starve(std::uint64_t draw, std::int64_t untilNanotime) {
+  std::int64_t n = runtime::sched.mnext;
+  if (n <= 0) return;
+  starvedUntil = untilNanotime;
+  starvedM = static_cast<std::int64_t>(draw % static_cast<std::uint64_t>(n));
+}
+
+void SleepIfStarved() {
+  const std::int64_t id = starvedM;
+  if (id < 0) return;
+  const runtime::m* mp = CurrentM();
+  if (mp == nullptr || mp->id != id) return;
+  const std::int64_t until = starvedUntil;
+  const std::int64_t begin = runtime::nanotime();
+  if (until > begin) {
+    runtime::usleep(static_cast<std::uint32_t>((until - begin + 999) / 1000));
+    starvedFor += runtime::nanotime() - begin;
+  }
+  // Unless another one is starved by now.
+  std::int64_t expected = id;
+  if (starvedUntil == until) starvedM.compare_exchange_strong(expected, -1);
+}
+
+void Ask(Request request) {
+  if (requested.fetch_or(RequestBit(request)) != 0) return;
+  runtime::rawsyscall(SYS_futex, reinterpret_cast<long>(&requested), FUTEX_WAKE_PRIVATE, 1);
+}
+
+std::int64_t StarvedFor() { return starvedFor; }
+
+}  // namespace gort::chaos

@@ -1,0 +1,31 @@
+// chaos storm: a program, run again and again, each time in another storm.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "chaos/campaign.h"
+
+namespace gort::chaos {
+
+struct StormOptions {
+  Subject subject;
+  // So many runs; 0: as many as seconds allow, and 100 if there is no limit either.
+  int runs = 0;
+  double seconds = 0;
+  std::uint64_t seed = 1;  // of the first run; each run has the next one
+  std::string chaos;  // a spec (spec.h) that holds in each run, "" for none
+  std::vector<std::string> focus;  // patterns of points
+  std::string knobs;  // further ones of chaos/stormknobs.h, "" for none
+  bool json = false;
+  bool verbose = false;  // a line for each run
+};
+
+// StormCommand runs the campaign, prints what came of it, and returns the tool's exit status.
+int StormCommand(const StormOptions& options);
+
+// StormFromArguments reads the command line behind the word storm and runs it.
+int StormFromArguments(const std::vector<std::string>& arguments);
+
+}  // namespace gort::chaos
