@@ -56,6 +56,7 @@ all:
   --program PROGRAM  replay, shrink, report: instead of the one that the trace names
   --json             print JSON
   -v                 show what the program prints
+  -- ARGUMENT...     of the program; those of the trace if there are none
 
 exit status: 0 explore: no run failed; replay: the same failure each time; shrink, report: done.
 1 not so; 2 wrong use; 3 a run broke, so that nothing is known.
@@ -158,6 +159,7 @@ int ExploreFromArguments(const std::string& command, const std::vector<std::stri
   task.echo = line.Has("-v");
 
   std::string program;
+  std::vector<std::string> words = subject.arguments;
   if (command == "explore") {
     program = Resolved(subject.path);
     task.name = subject.path;
@@ -168,16 +170,17 @@ int ExploreFromArguments(const std::string& command, const std::vector<std::stri
     Trace trace;
     if (!LoadTrace(task.trace, &trace, &problem)) return WrongUse(problem);
     program = line.Has("--program") ? Resolved(line.Last("--program")) : trace.program;
+    if (words.empty()) words = trace.arguments;
     task.name = program;
     task.output = Resolved(line.Last(command == "replay" ? "--events" : "--output"));
   }
   if (problem = WhyNot(program); !problem.empty()) return WrongUse(problem);
-  if (command != "report") return Start(program, task, subject.arguments);
+  if (command != "report") return Start(program, task, words);
   ReportOptions options;
   options.output = task.output;
   options.chrome = Resolved(line.Last("--chrome"));
   options.json = task.json;
-  return Report(program, task, subject.arguments, options);
+  return Report(program, task, words, options);
 }
 
 }  // namespace gort::chaos

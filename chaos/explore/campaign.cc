@@ -72,6 +72,7 @@ Trace TraceOf(const RunConfig& config, const RunReport& report) {
   const RunRecord& r = shared->result;
   Trace trace;
   trace.program = Executable();
+  trace.arguments = ProgramArguments();
   trace.build = BuildOf("/proc/self/exe");
   trace.seed = config.seed;
   trace.strategy = ShowStrategy(config.strategy);

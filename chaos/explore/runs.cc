@@ -7,6 +7,7 @@
 #include <cctype>
 #include <chrono>
 #include <cstring>
+#include <fstream>
 #include <sstream>
 
 #include "chaos/explore/zygote.h"
@@ -60,6 +61,14 @@ std::string Executable() {
   char path[4096];
   const ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
   return n < 0 ? "?" : std::string(path, static_cast<std::size_t>(n));
+}
+
+std::vector<std::string> ProgramArguments() {
+  std::ifstream in("/proc/self/cmdline", std::ios::binary);
+  std::vector<std::string> words;
+  for (std::string word; std::getline(in, word, '\0');) words.push_back(word);
+  if (!words.empty()) words.erase(words.begin());
+  return words;
 }
 
 RunConfig ConfigOf(const Trace& trace) {

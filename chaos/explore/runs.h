@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "chaos/explore/run.h"
 #include "chaos/explore/tracefile.h"
@@ -25,7 +26,8 @@ RunConfig ConfigOf(const Trace& trace);
 // The telling line of what a failing run printed: the fatal error, the panic, the report's head.
 std::string TellingLine(const std::string& out);
 
-// The path of the program.
+// The path of the program, and what it was called with.
 std::string Executable();
+std::vector<std::string> ProgramArguments();
 
 }  // namespace gort::chaos

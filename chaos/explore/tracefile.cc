@@ -98,7 +98,11 @@ int Trace::Injections() const {
 
 std::string ShowTrace(const Trace& trace) {
   std::string text = kFirstLine + std::to_string(kVersion) + "\n";
-  text += "program " + OneLine(trace.program) + "\nbuild " + trace.build + "\n";
+  text += "program " + OneLine(trace.program) + "\narguments " +
+          std::to_string(trace.arguments.size()) + "\n";
+  for (const std::string& argument : trace.arguments)
+    text += "argument " + OneLine(argument) + "\n";
+  text += "build " + trace.build + "\n";
   text += "seed " + std::to_string(trace.seed) + "\nstrategy " + trace.strategy + "\n";
   text += "limit " + std::to_string(trace.limit) + "\noutcome " + OneLine(trace.outcome) + "\n";
   text += "said " + OneLine(trace.said) + "\nsteps " + std::to_string(trace.steps) + "\n";
@@ -147,11 +151,16 @@ bool ParseTrace(const std::string& text, Trace* out, std::string* problem) {
       return fail("\"" + std::string(name) + "\" wants a number");
     return true;
   };
-  if (!field("program", &trace.program) || !field("build", &trace.build) ||
-      !numberField("seed", &trace.seed) || !field("strategy", &trace.strategy) ||
-      !numberField("limit", &trace.limit) || !field("outcome", &trace.outcome) ||
-      !field("said", &trace.said) || !numberField("steps", &trace.steps) ||
-      !numberField("deviations", &count))
+  std::uint64_t arguments = 0;
+  if (!field("program", &trace.program) || !numberField("arguments", &arguments)) return false;
+  for (std::uint64_t i = 0; i < arguments; i++) {
+    trace.arguments.emplace_back();
+    if (!field("argument", &trace.arguments.back())) return false;
+  }
+  if (!field("build", &trace.build) || !numberField("seed", &trace.seed) ||
+      !field("strategy", &trace.strategy) || !numberField("limit", &trace.limit) ||
+      !field("outcome", &trace.outcome) || !field("said", &trace.said) ||
+      !numberField("steps", &trace.steps) || !numberField("deviations", &count))
     return false;
   for (std::uint64_t i = 0; i < count; i++) {
     if (!next()) return fail("cut off: " + std::to_string(count - i) + " deviations are missing");

@@ -2,6 +2,8 @@
 //
 //   gort-trace 1
 //   program NAME
+//   arguments N
+//   argument TEXT         N lines
 //   build HEX             of the executable; a replay by another build says so
 //   seed N
 //   strategy NAME
@@ -25,6 +27,7 @@ namespace gort::chaos {
 
 struct Trace {
   std::string program;
+  std::vector<std::string> arguments;
   std::string build;
   std::uint64_t seed = 0;
   std::string strategy;

@@ -1,0 +1,61 @@
+#!/bin/bash
+# explore_test.sh TOOL TOYS TOYS_PLAIN: what a user does with the explorer, and does wrong.
+set -u
+tool=$PWD/$1
+toys=$PWD/$2
+plain=$PWD/$3
+unset BUILD_WORKING_DIRECTORY
+cd "$TEST_TMPDIR" || exit 1
+failed=0
+
+# expect STATUS TEXT COMMAND...: the exit status, and a text that its output has.
+expect() {
+  local status=$1 text=$2
+  shift 2
+  "$@" >out 2>&1
+  local got=$?
+  if [ $got -ne "$status" ] || ! grep -qF -- "$text" out; then
+    echo "FAIL: $*: status $got, wanted $status and \"$text\""
+    tail -20 out
+    failed=1
+  fi
+}
+
+expect 0 "no failure found in 60 runs" "$tool" explore "$toys" --runs 60 -- held
+expect 1 "panic: toy: the bug has come up" "$tool" explore "$toys" --runs 2000 --trace up.trace -- update
+grep -q "^gort-trace 1$" up.trace || { echo "FAIL: no trace"; failed=1; }
+expect 0 "20 of 20 times the same failure" "$tool" replay up.trace --times 20
+expect 0 "the trace is in small.trace" "$tool" shrink up.trace --output small.trace
+expect 0 "5 of 5 times the same failure" "$tool" replay small.trace --times 5
+preemptions=$(grep -c '^p ' small.trace)
+[ "$preemptions" -le 3 ] || { echo "FAIL: $preemptions preemptions are left"; failed=1; }
+expect 0 "small.html" "$tool" report small.trace --output small.html --chrome small.json
+grep -q "<html" small.html && grep -q "toy" small.html || { echo "FAIL: no page"; failed=1; }
+grep -q '"ph"' small.json || { echo "FAIL: no Chrome trace"; failed=1; }
+
+# The same seeds make the same schedules.
+for i in 1 2; do
+  "$tool" explore "$toys" --runs 40 --seed 5 --json -- held | sed 's/"[a-z_]*seconds":[^,}]*,//g' >json$i
+done
+cmp json1 json2 || { echo "FAIL: the same seeds, another campaign"; failed=1; }
+
+expect 2 "is not a program of gort" "$tool" explore /bin/true
+expect 2 "is of another mode" "$tool" explore "$plain"
+expect 2 "No such file" "$tool" explore ./nothing
+expect 2 "wants a program" "$tool" explore
+expect 2 "unknown strategy" "$tool" explore "$toys" --strategy best
+expect 2 "unknown option --sead" "$tool" explore "$toys" --sead 4
+expect 2 "wants a duration" "$tool" explore "$toys" --for ever
+sed 's/gort-trace 1/gort-trace 9/' small.trace >nine.trace
+expect 2 "a trace of version 9" "$tool" replay nine.trace
+head -8 small.trace >cut.trace
+expect 2 "cut off" "$tool" replay cut.trace
+expect 2 "not a trace of gort" "$tool" replay "$toys"
+sed 's/^build .*/build 00/' small.trace >other.trace
+expect 0 "of another build" "$tool" replay other.trace
+# A thread that is not there cannot go on.
+sed -E 's/^p ([0-9]+) ([0-9]+) .*/p \1 \2 200/; s/^s ([0-9]+) ([0-9]+) .*/s \1 \2 200/' up.trace >wrong.trace
+expect 1 "the replay diverged" "$tool" replay wrong.trace
+# The trace is not lost when it cannot be written where it should.
+TMPDIR=$PWD expect 1 "cannot write" "$tool" explore "$toys" --runs 2000 --trace no/such/up.trace -- update
+exit $failed

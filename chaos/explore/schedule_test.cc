@@ -1,0 +1,239 @@
+// Strategies, traces and tasks, without a runtime.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <map>
+#include <string>
+
+#include "chaos/explore/campaign.h"
+#include "chaos/explore/schedule.h"
+#include "chaos/explore/strategies.h"
+#include "chaos/explore/tracefile.h"
+
+namespace gort::chaos {
+
+namespace {
+
+constexpr int kDraws = 20000;
+
+Situation Among(std::initializer_list<int> threads, int current, Reason reason) {
+  Situation s{};
+  s.reason = reason;
+  s.current = current;
+  s.longest = -1;
+  for (const int t : threads) {
+    s.runnable[s.n++] = t;
+    if (t != current && s.longest < 0) s.longest = t;
+  }
+  return s;
+}
+
+// Five standard deviations of a binomial share.
+double Slack(double p, int n) { return 5 * std::sqrt(p * (1 - p) / n); }
+
+Trace SomeTrace() {
+  Trace trace;
+  trace.program = "/a/program with blanks";
+  trace.arguments = {"one", "two words"};
+  trace.build = "00ff";
+  trace.seed = 7;
+  trace.strategy = "pct:3";
+  trace.limit = 1000;
+  trace.outcome = "exit 2";
+  trace.said = "panic: x";
+  trace.steps = 99;
+  trace.deviations = {{5, 1, 0, Deviation::kSwitch, true},  {6, 0, 1, Deviation::kSwitch, false},
+                      {7, 0, 1, Deviation::kLeap, false},   {8, 2, 1, Deviation::kWake, false},
+                      {9, 1, 2, Deviation::kInject, false}, {10, 3, 0, Deviation::kSignal, false}};
+  return trace;
+}
+
+std::string ProblemOf(const std::string& text) {
+  Trace trace;
+  std::string problem;
+  CHECK_FALSE(ParseTrace(text, &trace, &problem));
+  return problem;
+}
+
+}  // namespace
+
+TEST_CASE("a sequence is uniform, and its waits have the mean that was asked for") {
+  Sequence sequence(1);
+  std::map<std::uint64_t, int> counts;
+  for (int i = 0; i < kDraws; i++) counts[sequence.Below(5)]++;
+  for (std::uint64_t i = 0; i < 5; i++)
+    CHECK(std::abs(counts[i] / double{kDraws} - 0.2) < Slack(0.2, kDraws));
+  for (const double mean : {2.0, 10.0, 300.0}) {
+    double sum = 0;
+    for (int i = 0; i < kDraws; i++) {
+      const std::int64_t wait = sequence.Wait(mean);
+      REQUIRE(wait >= 1);
+      sum += static_cast<double>(wait);
+    }
+    // The deviation of a geometric distribution is its mean, about.
+    CHECK(std::abs(sum / kDraws - mean) < 5 * mean / std::sqrt(double{kDraws}));
+  }
+  int rolled = 0;
+  for (int i = 0; i < kDraws; i++) rolled += sequence.Roll(0.03);
+  CHECK(std::abs(rolled / double{kDraws} - 0.03) < Slack(0.03, kDraws));
+}
+
+TEST_CASE("seeds for different purposes differ, and are the same each time") {
+  CHECK(DeriveSeed(1, 1) == DeriveSeed(1, 1));
+  CHECK(DeriveSeed(1, 1) != DeriveSeed(1, 2));
+  CHECK(DeriveSeed(1, 1) != DeriveSeed(2, 1));
+}
+
+TEST_CASE("random gives every thread the same share, at every step") {
+  Strategy* random = MakeStrategy({StrategyChoice::kRandom, 0}, 3, 1000);
+  CHECK(random->Patience() == 1);
+  std::map<int, int> counts;
+  for (int i = 0; i < kDraws; i++) counts[random->Choose(Among({0, 2, 5}, 2, Reason::kStep))]++;
+  CHECK(counts.size() == 3);
+  for (const auto& [thread, count] : counts)
+    CHECK(std::abs(count / double{kDraws} - 1 / 3.0) < Slack(1 / 3.0, kDraws));
+  for (int i = 0; i < 100; i++) CHECK(random->Choose(Among({0, 2}, 2, Reason::kYield)) == 0);
+}
+
+TEST_CASE("pct runs the highest priority, and lowers it at each of its steps") {
+  std::map<int, int> first;
+  int changed = 0;
+  constexpr int kRuns = 3000;
+  constexpr std::uint64_t kSteps = 100;
+  for (int run = 0; run < kRuns; run++) {
+    Strategy* pct =
+        MakeStrategy({StrategyChoice::kPct, 2}, static_cast<std::uint64_t>(run), kSteps);
+    pct->Created(1);
+    pct->Created(2);
+    Situation s = Among({0, 1, 2}, 0, Reason::kStep);
+    const int leader = pct->Choose(s);
+    first[leader]++;
+    s.current = leader;
+    const auto at = static_cast<std::uint64_t>(pct->Patience());
+    REQUIRE(at >= 1);
+    REQUIRE(at <= kSteps);
+    changed += at <= kSteps / 2;
+    s.contended = at;
+    const int next = pct->Choose(s);
+    CHECK(next != leader);
+    CHECK(pct->Patience() == INT64_MAX);
+    s.contended = 10 * kSteps;
+    s.current = next;
+    CHECK(pct->Choose(s) == next);
+  }
+  for (int thread = 0; thread < 3; thread++)
+    CHECK(std::abs(first[thread] / double{kRuns} - 1 / 3.0) < Slack(1 / 3.0, kRuns));
+  CHECK(std::abs(changed / double{kRuns} - 0.5) < Slack(0.5, kRuns));
+}
+
+TEST_CASE("starve passes one thread over as long as another can go on") {
+  Strategy* starve = MakeStrategy({StrategyChoice::kStarve, 0}, 9, 1000);
+  std::map<int, int> counts;
+  Situation s = Among({0, 1, 2}, 0, Reason::kStep);
+  for (int i = 0; i < 10; i++) counts[starve->Choose(s)]++;
+  CHECK(counts.size() == 2);
+  const int victim = counts.count(0) == 0 ? 0 : counts.count(1) == 0 ? 1 : 2;
+  CHECK(starve->Choose(Among({victim}, victim, Reason::kStep)) == victim);
+}
+
+TEST_CASE("the default stays, but for a wait, a yield, and fairness") {
+  CHECK(Among({0, 1}, 0, Reason::kStep).Default() == 0);
+  CHECK(Among({0, 1}, 0, Reason::kWoken).Default() == 0);
+  CHECK(Among({0, 1}, 0, Reason::kYield).Default() == 1);
+  CHECK(Among({0, 1}, 0, Reason::kFairness).Default() == 1);
+  CHECK(Among({1, 2}, 0, Reason::kWait).Default() == 1);
+  CHECK(Among({0}, 0, Reason::kYield).Default() == 0);
+}
+
+TEST_CASE("names of strategies") {
+  StrategyChoice choice;
+  std::string problem;
+  for (const char* name : {"default", "random", "burst", "pct:1", "pct:64", "starve", "mix"}) {
+    CHECK(ParseStrategy(name, &choice, &problem));
+    CHECK(ShowStrategy(choice) == name);
+  }
+  CHECK(ParseStrategy("pct", &choice, &problem));
+  CHECK(choice.depth == 3);
+  for (const char* name : {"", "pct:", "pct:0", "pct:65", "pct:x", "random:2", "rnd"})
+    CHECK_FALSE(ParseStrategy(name, &choice, &problem));
+  CHECK(problem.find("random, burst, pct:DEPTH") != std::string::npos);
+}
+
+TEST_CASE("mix comes to every strategy") {
+  std::map<int, int> kinds;
+  for (std::uint64_t i = 0; i < 8; i++) kinds[ForRun({}, i).kind]++;
+  CHECK(kinds.size() == 4);
+}
+
+TEST_CASE("a trace is read as it was written") {
+  Trace read;
+  std::string problem;
+  REQUIRE(ParseTrace(ShowTrace(SomeTrace()), &read, &problem));
+  CHECK(read == SomeTrace());
+  CHECK(read.Preemptions() == 1);
+  CHECK(read.Injections() == 1);
+}
+
+TEST_CASE("what is wrong with a trace is said with its line") {
+  const std::string good = ShowTrace(SomeTrace());
+  CHECK(ProblemOf("ELF") == "line 1: this is not a trace of gort");
+  std::string other = good;
+  other.replace(0, 12, "gort-trace 9");
+  CHECK(ProblemOf(other) == "line 1: a trace of version 9; this program reads version 1");
+  CHECK(ProblemOf(good.substr(0, good.find("seed"))) ==
+        "line 7: cut off: \"seed\" should stand here");
+  CHECK(ProblemOf(good.substr(0, good.find("w 1 8"))) ==
+        "line 17: cut off: 3 deviations are missing");
+  CHECK(ProblemOf(good.substr(0, good.size() - 4)) ==
+        "line 20: cut off: \"end\" should stand here");
+  other = good;
+  other.replace(other.find("seed 7"), 6, "seed x");
+  CHECK(ProblemOf(other) == "line 7: \"seed\" wants a number");
+  other = good;
+  other.replace(other.find("l 1 7"), 1, "q");
+  CHECK(ProblemOf(other) == "line 16: not a deviation: q 1 7 0");
+}
+
+TEST_CASE("a trace that cannot be written where it should is not lost") {
+  const char* folder = std::getenv("TEST_TMPDIR");
+  REQUIRE(folder != nullptr);
+  setenv("TMPDIR", folder, 1);
+  std::string problem;
+  const std::string path =
+      SaveTrace(SomeTrace(), std::string(folder) + "/no/such/folder.trace", &problem);
+  CHECK(problem.find("cannot write") != std::string::npos);
+  CHECK(problem.find(path) != std::string::npos);
+  Trace read;
+  REQUIRE(LoadTrace(path, &read, &problem));
+  CHECK(read == SomeTrace());
+  setenv("TMPDIR", "/no/such/folder", 1);
+  CHECK(SaveTrace(SomeTrace(), "/no/such/folder.trace", &problem).empty());
+  CHECK(problem.find(ShowTrace(SomeTrace())) != std::string::npos);
+}
+
+TEST_CASE("a task is read as it was written, and what is wrong is named") {
+  Task task;
+  task.command = Task::kShrink;
+  task.seed = 12;
+  task.runs = 34;
+  task.seconds = 5.5;
+  task.strategy = {StrategyChoice::kPct, 4};
+  task.inject = 0.25;
+  task.trace = "/a b/c.trace";
+  task.output = "d";
+  task.json = true;
+  Task read;
+  std::string problem;
+  REQUIRE(ParseTask(ShowTask(task), &read, &problem));
+  CHECK(ShowTask(read) == ShowTask(task));
+  CHECK_FALSE(ParseTask("sead=1", &read, &problem));
+  CHECK(problem == "unknown key \"sead\"");
+  CHECK_FALSE(ParseTask("runs=many", &read, &problem));
+  CHECK(problem == "\"runs=many\" is no value for runs");
+  CHECK_FALSE(ParseTask("inject=2", &read, &problem));
+}
+
+}  // namespace gort::chaos
