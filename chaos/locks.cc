@@ -27,11 +27,7 @@ const NamedLock kLocks[] = {
 #undef X
 };
 
-std::string Hex(std::uintmax_t n) {
-  char text[32];
-  std::snprintf(text, sizeof text, "0x%jx", n);
-  return text;
-}
+unsigned long long Address(const void* p) { return reinterpret_cast<std::uintptr_t>(p); }
 
 }  // namespace
 
@@ -41,20 +37,28 @@ runtime::mutex* LockByName(std::string_view name) {
   return nullptr;
 }
 
-std::string NameOfLock(const runtime::mutex* l) {
+void WriteLockName(const runtime::mutex* l, char* to, std::size_t size) {
   for (const NamedLock& known : kLocks)
-    if (l == known.lock) return known.name;
+    if (l == known.lock) return void(std::snprintf(to, size, "%s", known.name));
   for (int i = 0; i < runtime::allp.len; i++)
-    if (l == &runtime::allp[i]->timersLock) return "timersLock of P" + std::to_string(i);
+    if (l == &runtime::allp[i]->timersLock)
+      return void(std::snprintf(to, size, "timersLock of P%d", i));
   for (runtime::m* mp = runtime::allm; mp != nullptr; mp = mp->alllink)
-    if (l == &mp->mFixup.lock) return "mFixup.lock of M" + std::to_string(mp->id);
-  if (l->rank == runtime::lockRankHchan)
-    return "lock of channel " +
-           Hex(reinterpret_cast<std::uintptr_t>(l) - offsetof(runtime::hchan, lock));
-  if (l->rank == runtime::lockRankUnknown)
-    return "the lock at " + Hex(reinterpret_cast<std::uintptr_t>(l));
-  return std::string(runtime::lockRankString(l->rank)) + " lock at " +
-         Hex(reinterpret_cast<std::uintptr_t>(l));
+    if (l == &mp->mFixup.lock)
+      return void(std::snprintf(to, size, "mFixup.lock of M%lld", static_cast<long long>(mp->id)));
+  if (l->rank == runtime::lockRankHchan) {
+    std::snprintf(to, size, "lock of channel 0x%llx", Address(l) - offsetof(runtime::hchan, lock));
+  } else if (l->rank == runtime::lockRankUnknown) {
+    std::snprintf(to, size, "the lock at 0x%llx", Address(l));
+  } else {
+    std::snprintf(to, size, "%s lock at 0x%llx", runtime::lockRankString(l->rank), Address(l));
+  }
+}
+
+std::string NameOfLock(const runtime::mutex* l) {
+  char name[kLockNameSize];
+  WriteLockName(l, name, sizeof name);
+  return name;
 }
 
 }  // namespace gort::chaos

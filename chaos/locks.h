@@ -35,4 +35,8 @@ runtime::mutex* LockByName(std::string_view name);
 // for others the rank, if they have one, and the address. Only in programs with a runtime.
 std::string NameOfLock(const runtime::mutex* l);
 
+// The same without memory of the heap. size: of to; kLockNameSize is enough.
+inline constexpr std::size_t kLockNameSize = 96;
+void WriteLockName(const runtime::mutex* l, char* to, std::size_t size);
+
 }  // namespace gort::chaos

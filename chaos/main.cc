@@ -9,9 +9,12 @@
 #include <vector>
 
 #include "chaos/bug.h"
+#include "chaos/explore_command.h"
+#include "chaos/faults_command.h"
 #include "chaos/nearest.h"
 #include "chaos/points.h"
 #include "chaos/report.h"
+#include "chaos/storm_command.h"
 #include "chaos/table.h"
 #include "chaos/verify.h"
 
@@ -37,7 +40,15 @@ commands:
                    all bugs if none is named
   repro BUG        run the scenario without the fix once and show all that it prints
   points           the places in the runtime where something can be injected
+  storm PROGRAM    run a program in storms of injections, on real threads
+  faults PROGRAM   make each of a program's allocations fail in turn
+  explore PROGRAM  run a program in many orders, one thread at a time
+  replay TRACE     run it again as it was when it failed
+  shrink TRACE     take out of that run what the failure does not need
+  report TRACE     draw it, for a browser
   help             this text
+
+storm, faults, explore, replay, shrink and report have options of their own: COMMAND --help.
 
 options:
   --runs N         verify: run each program N times (default 8), over several values of GOMAXPROCS
@@ -55,7 +66,9 @@ exit status: 0 every bug fails without its fix and holds with it; 1 one does not
 Begin with:  ./bazelw run //chaos -- verify
 )";
 
-const std::vector<std::string> kCommands = {"list", "verify", "repro", "points", "help"};
+const std::vector<std::string> kCommands = {"list",   "verify", "repro",   "points",
+                                            "storm",  "faults", "explore", "replay",
+                                            "shrink", "report", "help"};
 const std::vector<std::string> kOptions = {"--runs", "--mode", "--json", "-v", "--help"};
 
 struct CommandLine {
@@ -312,6 +325,14 @@ int Repro(const History& history, const CommandLine& line) {
 }
 
 int Main(const char* argv0, const std::vector<std::string>& arguments) {
+  if (!arguments.empty()) {
+    const std::vector<std::string> rest(arguments.begin() + 1, arguments.end());
+    const std::string& command = arguments[0];
+    if (command == "storm") return StormFromArguments(rest);
+    if (command == "faults") return FaultsFromArguments(rest);
+    if (command == "explore" || command == "replay" || command == "shrink" || command == "report")
+      return ExploreFromArguments(command, rest);
+  }
   const CommandLine line = ParseCommandLine(arguments);
   if (line.command.empty()) {
     std::fprintf(stderr, "%s", kHelp);

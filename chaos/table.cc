@@ -99,6 +99,14 @@ Json& Json::Number(long long value) {
   return *this;
 }
 
+Json& Json::Real(double value) {
+  Separate();
+  char text[40];
+  std::snprintf(text, sizeof text, "%.6g", value);
+  text_ += text;
+  return *this;
+}
+
 Json& Json::Bool(bool value) {
   Separate();
   text_ += value ? "true" : "false";

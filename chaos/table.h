@@ -26,6 +26,7 @@ class Json {
   Json& Key(std::string_view key);
   Json& String(std::string_view value);
   Json& Number(long long value);
+  Json& Real(double value);  // finite
   Json& Bool(bool value);
   const std::string& text() const { return text_; }
 

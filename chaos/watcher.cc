@@ -30,6 +30,7 @@
 #include <string>
 
 #include "chaos/locks.h"
+#include "chaos/rings.h"
 #include "chaos/script.h"
 #include "chaos/waitfor.h"
 #include "runtime/os_linux.h"
@@ -255,6 +256,14 @@ void WalkFrames(const runtime::m* mp, std::uint64_t fp, std::vector<StackFrame>*
   }
 }
 
+// In the middle of a systemstack call: below lies the goroutine, where it called.
+void WalkGoroutine(const runtime::m* mp, std::vector<StackFrame>* stack) {
+  const runtime::g* curg = mp->curg;
+  if (curg == nullptr || curg->sched.sp == 0 || curg->sched.pc == 0) return;
+  for (StackFrame& f : FramesAt(curg->sched.pc)) stack->push_back(std::move(f));
+  WalkFrames(mp, curg->sched.bp, stack);
+}
+
 std::vector<StackFrame> StackOf(const WaitingM& s) {
   std::vector<StackFrame> stack;
   // The frame at fp is that of the function that waits; above it stand its callers.
@@ -264,12 +273,7 @@ std::vector<StackFrame> StackOf(const WaitingM& s) {
   if (s.kind == Waiter::kThread) stack.push_back({"runtime.runOnAllThreads", ""});
   if (s.kind == Waiter::kReceiver) stack.push_back({"runtime.sigsend", ""});
   WalkFrames(s.mp, s.fp, &stack);
-  // In the middle of a systemstack call: below lies the goroutine, where it called.
-  const runtime::g* curg = s.mp->curg;
-  if (curg != nullptr && curg->sched.sp != 0 && curg->sched.pc != 0) {
-    for (StackFrame& f : FramesAt(curg->sched.pc)) stack.push_back(std::move(f));
-    WalkFrames(s.mp, curg->sched.bp, &stack);
-  }
+  WalkGoroutine(s.mp, &stack);
   // A lambda and the function that stands for it in a table have one name and one place.
   stack.erase(std::unique(stack.begin(), stack.end()), stack.end());
   return stack;
@@ -309,7 +313,7 @@ Waiter WaiterOf(const WaitingM& s) {
   return w;
 }
 
-[[noreturn]] void Report(const std::vector<WaitingM>& deadlocked) {
+void Write(const std::vector<WaitingM>& deadlocked) {
   std::vector<Waiter> cycle;
   cycle.reserve(deadlocked.size());
   for (const WaitingM& s : deadlocked) cycle.push_back(WaiterOf(s));
@@ -322,18 +326,33 @@ Waiter WaiterOf(const WaitingM& s) {
   }
   text += std::string(kReportEnd) + "\n";
   runtime::write(2, text.data(), text.size());
-  runtime::rawexit(kDeadlockSeen);
 }
 
 void* Watch(void*) {
   IgnoredByTsan();
   for (;;) {
     runtime::usleep(kLookEvery);
-    if (auto deadlocked = SeeDeadlock()) Report(*deadlocked);
+    if (auto deadlocked = SeeDeadlock()) {
+      Write(*deadlocked);
+      runtime::rawexit(kDeadlockSeen);
+    }
   }
 }
 
 }  // namespace
+
+std::vector<StackFrame> StackFrom(const runtime::m* mp, std::uint64_t fp) {
+  std::vector<StackFrame> stack;
+  WalkFrames(mp, fp, &stack);
+  WalkGoroutine(mp, &stack);
+  return stack;
+}
+
+bool ReportRingNow() {
+  const std::vector<WaitingM> ring = CycleOf(Look());
+  if (!ring.empty()) Write(ring);
+  return !ring.empty();
+}
 
 void IgnoredByTsan() {
   if (AnnotateIgnoreReadsBegin == nullptr) return;
@@ -343,6 +362,11 @@ void IgnoredByTsan() {
 }
 
 void StartThread(void* (*run)(void*)) {
+#if GORT_EXPLORE
+  // The explorer sees deadlocks itself, and no thread may run beside those that it knows.
+  (void)run;
+  return;
+#endif
   sigset_t all, old;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);

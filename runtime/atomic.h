@@ -11,12 +11,15 @@
 //    some value that was stored; nothing is promised about other fields. A pointer is stored with
 //    release and loaded with acquire, so that what it points to is initialised for who follows it.
 //  - Relaxed<T> is the same without that, for slots whose order comes from another field.
+//  - Every operation is a scheduling point in builds of mode "explore" (explore.h), but for those on
+//    Observed<T>: what only an observer outside of the runtime reads.
 //  - All of it is inlined, by the compiler's own operations: a signal handler, which TSan must not
 //    see, uses these types too.
 #pragma once
 
 #include <type_traits>
 
+#include "explore.h"
 #include "sys.h"
 
 namespace gort::runtime::atomic {
@@ -32,26 +35,50 @@ class Value {
   GORT_INLINE T Load() const { return load<__ATOMIC_SEQ_CST>(); }
   GORT_INLINE T LoadAcq() const { return load<__ATOMIC_ACQUIRE>(); }
   GORT_INLINE T LoadRelaxed() const { return load<__ATOMIC_RELAXED>(); }
-  GORT_INLINE void Store(T v) { __atomic_store(&v_, &v, __ATOMIC_SEQ_CST); }
-  GORT_INLINE void StoreRel(T v) { __atomic_store(&v_, &v, __ATOMIC_RELEASE); }
-  GORT_INLINE void StoreRelaxed(T v) { __atomic_store(&v_, &v, __ATOMIC_RELAXED); }
+  GORT_INLINE void Store(T v) {
+    explore::step(explore::Kind::kStore, &v_);
+    __atomic_store(&v_, &v, __ATOMIC_SEQ_CST);
+  }
+  GORT_INLINE void StoreRel(T v) {
+    explore::step(explore::Kind::kStore, &v_);
+    __atomic_store(&v_, &v, __ATOMIC_RELEASE);
+  }
+  GORT_INLINE void StoreRelaxed(T v) {
+    explore::step(explore::Kind::kStore, &v_);
+    __atomic_store(&v_, &v, __ATOMIC_RELAXED);
+  }
   GORT_INLINE T Swap(T v) {
     T old;
+    explore::step(explore::Kind::kSwap, &v_);
     __atomic_exchange(&v_, &v, &old, __ATOMIC_SEQ_CST);
     return old;
   }
   GORT_INLINE bool CompareAndSwap(T old, T nw) {
+    explore::step(explore::Kind::kCas, &v_);
     return __atomic_compare_exchange(&v_, &old, &nw, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
   }
   // Release on success; a failed attempt reads nothing that the caller may rely on.
   GORT_INLINE bool CasRel(T old, T nw) {
+    explore::step(explore::Kind::kCas, &v_);
     return __atomic_compare_exchange(&v_, &old, &nw, false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
   }
   // Returns the new value, as Go's Add does.
-  GORT_INLINE T Add(T d) { return __atomic_add_fetch(&v_, d, __ATOMIC_SEQ_CST); }
-  GORT_INLINE T AddRelaxed(T d) { return __atomic_add_fetch(&v_, d, __ATOMIC_RELAXED); }
-  GORT_INLINE T And(T m) { return __atomic_and_fetch(&v_, m, __ATOMIC_SEQ_CST); }
-  GORT_INLINE T Or(T m) { return __atomic_or_fetch(&v_, m, __ATOMIC_SEQ_CST); }
+  GORT_INLINE T Add(T d) {
+    explore::step(explore::Kind::kAdd, &v_);
+    return __atomic_add_fetch(&v_, d, __ATOMIC_SEQ_CST);
+  }
+  GORT_INLINE T AddRelaxed(T d) {
+    explore::step(explore::Kind::kAdd, &v_);
+    return __atomic_add_fetch(&v_, d, __ATOMIC_RELAXED);
+  }
+  GORT_INLINE T And(T m) {
+    explore::step(explore::Kind::kAdd, &v_);
+    return __atomic_and_fetch(&v_, m, __ATOMIC_SEQ_CST);
+  }
+  GORT_INLINE T Or(T m) {
+    explore::step(explore::Kind::kAdd, &v_);
+    return __atomic_or_fetch(&v_, m, __ATOMIC_SEQ_CST);
+  }
 
   // The address that the kernel's futex calls and the assembly use.
   GORT_INLINE T* addr() { return &v_; }
@@ -60,6 +87,7 @@ class Value {
   template <int Order>
   GORT_INLINE T load() const {
     T v;
+    explore::step(explore::Kind::kLoad, &v_);
     __atomic_load(&v_, &v, Order);
     return v;
   }
@@ -76,7 +104,7 @@ using Bool = Value<bool>;
 template <class T>
 using Pointer = Value<T*>;
 
-template <class T, int LoadOrder, int StoreOrder>
+template <class T, int LoadOrder, int StoreOrder, bool Steps = true>
 class PlainLike {
  public:
   constexpr PlainLike() : v_{} {}
@@ -88,10 +116,12 @@ class PlainLike {
   }
   GORT_INLINE operator T() const {  // NOLINT(google-explicit-constructor)
     T v;
+    if constexpr (Steps) explore::step(explore::Kind::kLoad, &v_);
     __atomic_load(&v_, &v, LoadOrder);
     return v;
   }
   GORT_INLINE PlainLike& operator=(T v) {
+    if constexpr (Steps) explore::step(explore::Kind::kStore, &v_);
     __atomic_store(&v_, &v, StoreOrder);
     return *this;
   }
@@ -120,5 +150,7 @@ using Relaxed = PlainLike<T, __ATOMIC_RELAXED, __ATOMIC_RELAXED>;
 template <class T>
 using Racy = PlainLike<T, std::is_pointer_v<T> ? __ATOMIC_ACQUIRE : __ATOMIC_RELAXED,
                        std::is_pointer_v<T> ? __ATOMIC_RELEASE : __ATOMIC_RELAXED>;
+template <class T>
+using Observed = PlainLike<T, __ATOMIC_ACQUIRE, __ATOMIC_RELEASE, false>;
 
 }  // namespace gort::runtime::atomic

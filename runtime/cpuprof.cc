@@ -25,6 +25,7 @@ constexpr std::uint32_t profBufTagCount = 1 << 14;
 // The process-wide timer, for threads that are not the runtime's. The handler has been there since the
 // start.
 void setProcessCPUProfiler(std::int32_t hz) {
+  if (explore::on()) return;
   itimerval it = {};
   if (hz != 0) it.it_interval.tv_usec = it.it_value.tv_usec = 1000000 / hz;
   rawsyscall(SYS_setitimer, ITIMER_PROF, reinterpret_cast<long>(&it), 0);
@@ -97,7 +98,8 @@ void setThreadCPUProfiler(std::int32_t hz) {
     deleteTimer(mp->profileTimer);
     mp->profileTimer = 0;
   }
-  if (hz != 0) {
+  // The time of an explored program is not the kernel's.
+  if (hz != 0 && !explore::on()) {
     // The first tick after a random time in (0, period]: a thread that runs for a tenth of a period
     // gets a sample in one of ten cases, and not always or never.
     auto period = static_cast<std::int64_t>(1000000000) / hz;

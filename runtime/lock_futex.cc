@@ -36,6 +36,7 @@ GORT_INLINE void lock2sleep(mutex* l) {
 GORT_INLINE void setowner(mutex* l, m* mp, uintptr pc) {
   l->ownerpc = pc;
   l->owner = mp;
+  explore::locked(mp != nullptr ? explore::Kind::kLocked : explore::Kind::kUnlocked, l);
 }
 
 #else

@@ -29,8 +29,8 @@ struct mutex {
 #if GORT_POINTS
   // The holder and where it took the lock, null and stale while nobody holds it. Written by the
   // holder; chaos/ reads them from outside and takes any recent value.
-  atomic::Racy<m*> owner;
-  atomic::Racy<uintptr> ownerpc;
+  atomic::Observed<m*> owner;
+  atomic::Observed<uintptr> ownerpc;
 #endif
   atomic::Uint32 key;
 };

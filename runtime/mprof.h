@@ -22,6 +22,7 @@
 
 #include <span>
 
+#include "os_linux.h"
 #include "runtime2.h"
 
 namespace gort::runtime {
@@ -52,12 +53,12 @@ extern atomic::Int64 mutexprofilerate;
 // The time at which a wait begins, 0 if waits are not profiled.
 GORT_INLINE std::int64_t blockprofiletime() {
   if (GORT_LIKELY(blockprofilerate.LoadRelaxed() <= 0)) return 0;
-  return static_cast<std::int64_t>(__builtin_ia32_rdtsc());
+  return static_cast<std::int64_t>(cputicks());
 }
 // Before sg's goroutine is made ready.
 GORT_INLINE void setreleasetime(sudog* sg) {
   if (GORT_UNLIKELY(sg->releasetime != 0))
-    sg->releasetime = static_cast<std::int64_t>(__builtin_ia32_rdtsc());
+    sg->releasetime = static_cast<std::int64_t>(cputicks());
 }
 // The calling goroutine has waited for that long, or has made others wait. No runtime lock may be held.
 void blockevent(std::int64_t cycles);

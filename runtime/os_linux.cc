@@ -56,7 +56,10 @@ GORT_NOSPLIT void realtimeOnSystemStack(void* p) {
 
 // Host threads enter the runtime here: the g0 of mp becomes current on this thread.
 GORT_NOSPLIT void* threadmain(void* arg) {
-  mstart(static_cast<m*>(arg));
+  m* mp = static_cast<m*>(arg);
+  explore::enter(mp);
+  mstart(mp);
+  explore::leave();
   return nullptr;
 }
 
@@ -65,21 +68,33 @@ constexpr std::size_t g0StackSize = raceenabled ? 2 << 20 : 256 << 10;
 }  // namespace
 
 std::int64_t nanotime() {
+  if (explore::on()) return explore::ask(explore::Kind::kNanotime);
   timespec ts;
   gort_systemstack(monotonicOnSystemStack, &ts);
   return ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
 walltimeResult walltime() {
+  if (explore::on()) {
+    std::int64_t ns = explore::ask(explore::Kind::kWalltime);
+    return {ns / 1000000000, static_cast<std::int32_t>(ns % 1000000000)};
+  }
   timespec ts;
   gort_systemstack(realtimeOnSystemStack, &ts);
   return {ts.tv_sec, static_cast<std::int32_t>(ts.tv_nsec)};
 }
 
-std::uint64_t cputicks() { return __builtin_ia32_rdtsc(); }
+GORT_SIGNALSAFE std::uint64_t cputicks() {
+  if (explore::on()) return static_cast<std::uint64_t>(explore::ask(explore::Kind::kNanotime));
+  return __builtin_ia32_rdtsc();
+}
 
 GORT_SIGNALSAFE void futexsleep(atomic::Uint32* addr, std::uint32_t val, std::int64_t ns) {
   // Errors mean that the value had changed, a time-out or a signal: the caller looks again anyway.
+  if (explore::on()) {
+    explore::ask(explore::Kind::kFutexSleep, addr->addr(), val, ns);
+    return;
+  }
   if (ns < 0) {
     rawsyscall(SYS_futex, ptrarg(addr->addr()), FUTEX_WAIT_PRIVATE, val, 0);
     return;
@@ -89,6 +104,10 @@ GORT_SIGNALSAFE void futexsleep(atomic::Uint32* addr, std::uint32_t val, std::in
 }
 
 GORT_SIGNALSAFE void futexwakeup(atomic::Uint32* addr, std::uint32_t cnt) {
+  if (explore::on()) {
+    explore::ask(explore::Kind::kFutexWake, addr->addr(), cnt);
+    return;
+  }
   long ret = rawsyscall(SYS_futex, ptrarg(addr->addr()), FUTEX_WAKE_PRIVATE, cnt);
   if (GORT_LIKELY(ret >= 0)) return;
   systemstack([&] { print("futexwakeup addr=", addr->addr(), " returned ", ret, "\n"); });
@@ -96,13 +115,24 @@ GORT_SIGNALSAFE void futexwakeup(atomic::Uint32* addr, std::uint32_t cnt) {
 }
 
 GORT_SIGNALSAFE void usleep(std::uint32_t usec) {
+  if (explore::on()) {
+    explore::ask(explore::Kind::kSleep, nullptr, static_cast<std::int64_t>(usec) * 1000);
+    return;
+  }
   kerneltimespec ts = totimespec(static_cast<std::int64_t>(usec) * 1000);
   rawsyscall(SYS_nanosleep, ptrarg(&ts), 0);
 }
 
-GORT_SIGNALSAFE void osyield() { rawsyscall(SYS_sched_yield); }
+GORT_SIGNALSAFE void osyield() {
+  if (explore::on()) {
+    explore::ask(explore::Kind::kYield);
+    return;
+  }
+  rawsyscall(SYS_sched_yield);
+}
 
 std::int32_t getproccount() {
+  if (explore::on()) return explore::processors;
   unsigned long mask[1024] = {};
   long n = rawsyscall(SYS_sched_getaffinity, 0, sizeof mask, ptrarg(mask));
   if (n < 0) return 1;
@@ -112,6 +142,10 @@ std::int32_t getproccount() {
 }
 
 void getRandomData(void* p, uintptr n) {
+  if (explore::on()) {
+    explore::ask(explore::Kind::kRandom, p, static_cast<std::int64_t>(n));
+    return;
+  }
   long got = rawsyscall(SYS_getrandom, ptrarg(p), static_cast<long>(n), 0);
   if (got == static_cast<long>(n)) return;
   // No entropy yet: the clock has to do, as Go falls back to it.
@@ -190,6 +224,7 @@ void sysUnused(void* p, uintptr n) {
 void newosproc(m* mp) {
   // pthread_create is code without a stack check and uses the heap of libc: system stack only.
   int err = 0;
+  explore::announce(mp);
   systemstack([&] {
     pthread_attr_t attr;
     pthread_attr_init(&attr);

@@ -169,6 +169,9 @@ void exit(std::int32_t code) {
 }
 
 GORT_NOSPLIT void rt0_go(mainfn_t fn, void* arg, const char* typeName) {
+#if GORT_EXPLORE
+  if (explore::beforeMain != nullptr) explore::beforeMain();
+#endif
   setMainName(typeName);
   mainMain = fn;
   mainArg = arg;

@@ -190,7 +190,11 @@ void goschedIfBusy() {
   mcall(gosched_m);
 }
 
-void Gosched() { mcall(gosched_m); }
+void Gosched() {
+  // Who waits in a loop of Goscheds tells the explorer so.
+  if (explore::on()) explore::ask(explore::Kind::kYield);
+  mcall(gosched_m);
+}
 void goyield() { mcall(goyield_m); }
 void gopreempt_m(g* gp) {
   if (traceEnabled()) traceGoPreempt();

@@ -90,6 +90,7 @@ void sysmon() {
   checkdead();
   unlock(&sched.lock);
   sched.sysmonStarting.Store(0);
+  if (explore::on()) explore::ask(explore::Kind::kDaemon);
 
   std::int64_t lasttrace = 0;
   int idle = 0;  // rounds in a row in which nothing was taken

@@ -355,16 +355,19 @@ struct m {
 #if GORT_POINTS
   // While this thread is asleep in lock2: the lock, and the frame at which its stack begins for a
   // reader. Null otherwise. Written on this thread; chaos/ reads them from outside.
-  atomic::Racy<mutex*> waitinglock;
-  atomic::Racy<uintptr> waitingfp;
+  atomic::Observed<mutex*> waitinglock;
+  atomic::Observed<uintptr> waitingfp;
   // While this thread is in suspendG: the goroutine that it waits for, else null; which other thing it
   // waits for; and whether it is in a signal handler, whatever else it was doing, and waits for the
   // receiver of signals (sigsend). waits is raised before each such wait, so that a reader knows one
   // from the next. As above.
-  atomic::Racy<struct g*> waitinggoroutine;
-  atomic::Racy<mWait> waitingfor;
-  atomic::Racy<bool> waitingreceiver;
-  atomic::Racy<std::uint64_t> waits;
+  atomic::Observed<struct g*> waitinggoroutine;
+  atomic::Observed<mWait> waitingfor;
+  atomic::Observed<bool> waitingreceiver;
+  atomic::Observed<std::uint64_t> waits;
+#endif
+#if GORT_EXPLORE
+  void* explorestack;  // of the explorer, for this thread; constant once the thread runs
 #endif
 };
 

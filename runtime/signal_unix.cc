@@ -252,6 +252,10 @@ GORT_SIGNALSAFE void dieFromSignal(std::uint32_t sig) {
 }
 
 GORT_SIGNALSAFE void signalM(m* mp, std::uint32_t sig) {
+  if (explore::on()) {
+    explore::ask(explore::Kind::kSignalThread, mp, sig);
+    return;
+  }
   rawsyscall(SYS_tgkill, rawsyscall(SYS_getpid), static_cast<long>(mp->procid), sig);
 }
 

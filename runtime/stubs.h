@@ -61,7 +61,12 @@ void gort_procyield(std::uint32_t cycles);
 
 GORT_INLINE void mcall(void (*fn)(g*)) { gort_mcall(fn); }
 [[noreturn]] GORT_INLINE void gogo(g* gp) { gort_gogo(gp); }
-GORT_INLINE void procyield(std::uint32_t cycles) { gort_procyield(cycles); }
+GORT_INLINE void procyield(std::uint32_t cycles) {
+  if (explore::on())
+    explore::ask(explore::Kind::kPause);
+  else
+    gort_procyield(cycles);
+}
 
 // Runs f on the system stack. References to the caller's locals are good inside f: the caller's
 // stack does not move while its g is running on g0.

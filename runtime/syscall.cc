@@ -19,7 +19,13 @@ GORT_NOSPLIT long Syscall(long nr, long a1, long a2, long a3, long a4, long a5, 
 long RawSyscall(long nr, long a1, long a2, long a3) { return runtime::rawsyscall(nr, a1, a2, a3); }
 
 int Getpid() { return static_cast<int>(runtime::rawsyscall(SYS_getpid)); }
-int Kill(int pid, int sig) { return static_cast<int>(runtime::rawsyscall(SYS_kill, pid, sig)); }
+int Kill(int pid, int sig) {
+  if (runtime::explore::on() && pid == Getpid() && sig != 0) {
+    runtime::explore::ask(runtime::explore::Kind::kSignalProcess, nullptr, sig);
+    return 0;
+  }
+  return static_cast<int>(runtime::rawsyscall(SYS_kill, pid, sig));
+}
 
 long AllThreadsSyscall(long nr, long a1, long a2, long a3) {
   return AllThreadsSyscall6(nr, a1, a2, a3, 0, 0, 0);

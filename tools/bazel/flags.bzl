@@ -87,17 +87,13 @@ TSAN_OPTIONS = ":".join([
     "external_symbolizer_path=" + LLVM_SYMBOLIZER,
 ])
 
-_EXPLORE_ERROR = "mode \"explore\" is reserved and not built yet; use \"plain\" or \"tsan\""
-
-def by_mode(plain, tsan):
-    """Picks a list by //tools/bazel:mode."""
-    return select(
-        {
-            "//tools/bazel:is_plain": plain,
-            "//tools/bazel:is_tsan": tsan,
-        },
-        no_match_error = _EXPLORE_ERROR,
-    )
+def by_mode(plain, tsan, explore = None):
+    """Picks a list by //tools/bazel:mode; explore is as plain if it is not given."""
+    return select({
+        "//tools/bazel:is_explore": plain if explore == None else explore,
+        "//tools/bazel:is_plain": plain,
+        "//tools/bazel:is_tsan": tsan,
+    })
 
 def if_checked(value):
     """The list when //tools/bazel:checked is on, else an empty one."""
@@ -122,7 +118,7 @@ def runtime_linkopts():
 def runtime_defines():
     """What headers and assembly of the runtime ask for; everything that includes them sees it."""
     return (
-        by_mode([], ["GORT_TSAN=1"]) +
+        by_mode([], ["GORT_TSAN=1"], explore = ["GORT_EXPLORE=1"]) +
         if_checked(["GORT_CHECKED=1"]) +
         if_points(["GORT_POINTS=1"])
     )

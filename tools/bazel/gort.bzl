@@ -11,6 +11,7 @@ same library serves all of them.
 
 Invariants:
   - All code of one program is built in one mode, with one runtime.
+  - A program of mode "explore" has the explorer linked in (chaos/explore), whatever it is.
   - gort_test builds checked (lock ranks) and with the named points of runtime/point.h; gort_binary
     does neither unless it says so.
 """
@@ -22,13 +23,18 @@ MODES = ["plain", "tsan", "explore"]
 
 _RUNTIME = "//tools/bazel:runtime"
 
+# What takes a program of mode "explore" over where Main begins.
+_EXPLORER = select({
+    "//tools/bazel:is_explore": ["//chaos/explore"],
+    "//conditions:default": [],
+})
+
 def _mode_transition_impl(_settings, attr):
     return {
         "//tools/bazel:checked": attr.checked,
-        # The reserved mode is refused by the rule itself, with the target's name, and not by the
-        # first library below it.
-        "//tools/bazel:mode": "plain" if attr.mode == "explore" else attr.mode,
-        "//tools/bazel:points": attr.points,
+        "//tools/bazel:mode": attr.mode,
+        # The explorer asks at points as well.
+        "//tools/bazel:points": attr.points or attr.mode == "explore",
         "//tools/bazel:runtime": attr.runtime,
     }
 
@@ -44,9 +50,6 @@ _mode_transition = transition(
 )
 
 def _program_impl(ctx):
-    if ctx.attr.mode == "explore":
-        fail("%s: mode \"explore\" is reserved and not built yet; use \"plain\" or \"tsan\"" %
-             ctx.label)
     inner = ctx.attr.inner[0]  # a list, because the attribute has a transition
     executable = ctx.actions.declare_file(ctx.label.name)
     ctx.actions.symlink(
@@ -114,7 +117,7 @@ def _goroutine_binary(name, srcs, deps, copts, defines, linkopts, **kwargs):
         local_defines = defines,
         tags = ["manual"],
         visibility = ["//visibility:private"],
-        deps = deps + [_RUNTIME],
+        deps = deps + [_RUNTIME] + _EXPLORER,
         **kwargs
     )
 

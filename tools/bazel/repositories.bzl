@@ -166,6 +166,28 @@ _zlib = repository_rule(
     local = True,
 )
 
+def _nlohmann_json_impl(rctx):
+    headers = rctx.path("/usr/include/nlohmann")
+    if not headers.get_child("json.hpp").exists:
+        _missing("nlohmann/json.hpp", "nlohmann-json3-dev")
+    rctx.symlink(headers, "include/nlohmann")
+    rctx.file("BUILD", """
+load("@rules_cc//cc:defs.bzl", "cc_library")
+
+cc_library(
+    name = "json",
+    hdrs = glob(["include/nlohmann/**"]),
+    includes = ["include"],
+    visibility = ["//visibility:public"],
+)
+""")
+
+_nlohmann_json = repository_rule(
+    implementation = _nlohmann_json_impl,
+    doc = "The machine's nlohmann-json, headers only: the report page's events.",
+    local = True,
+)
+
 # Name in @llvm//:tools.bzl -> (what to look for, in this order; Debian's package).
 _LLVM_TOOLS = {
     "LLD": (["ld.lld-19", "ld.lld"], "lld-19"),
@@ -200,6 +222,7 @@ def host_repositories():
     _doctest(name = "doctest")
     _libbacktrace(name = "libbacktrace")
     _zlib(name = "zlib")
+    _nlohmann_json(name = "nlohmann_json")
     _llvm(name = "llvm")
 
 def gort_repositories():

@@ -1,0 +1,12 @@
+// What is said of threads that will never run again.
+#pragma once
+
+namespace gort::chaos {
+
+// On standard error: the ring of threads and what they wait for, if there is one, as the watcher
+// draws it; else what each thread waits for. The explorer has ended: nothing runs any more.
+void DescribeDeadlock();
+// What each thread does, a line each.
+void DescribeThreads();
+
+}  // namespace gort::chaos

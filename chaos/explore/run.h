@@ -1,0 +1,58 @@
+// One run: what it is told, and what it leaves behind.
+//
+// Invariants:
+//  - RunRecord lies in memory that the explorer's parent process shares with the run: what a run has
+//    decided is there whatever becomes of it.
+//  - A run is determined by the program, its arguments and environment, and RunConfig.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "chaos/explore/schedule.h"
+#include "chaos/explore/strategies.h"
+
+namespace gort::chaos {
+
+// Exit statuses of a run that the explorer has ended. kDeadlockSeen (waitfor.h) is one more.
+inline constexpr int kLivelockSeen = 87;  // the budget of steps is spent
+inline constexpr int kDiverged = 88;  // a replay does not do what its trace says
+inline constexpr int kExplorerBroken = 89;  // the run cannot be explored; standard error says why
+
+struct RunConfig {
+  std::uint64_t seed = 1;  // of random numbers, times and strategy
+  StrategyChoice strategy;
+  std::uint64_t k = 1000;  // pct: contended steps of a run
+  std::uint64_t limit = 5'000'000;  // steps
+  double inject = 0;  // probability that a point that can injects something, at each visit
+  // Replay: the deviations, instead of a strategy. Strict: it must be the same run again, else the
+  // run ends with kDiverged; not strict: what does not fit is left out.
+  bool replay = false;
+  bool strict = false;
+  const Deviation* deviations = nullptr;
+  std::size_t count = 0;
+  int events = -1;  // file descriptor for events.h, -1: none
+};
+
+inline constexpr std::size_t kMaxDeviations = 1 << 20;
+
+struct RunRecord {
+  std::uint64_t steps;
+  std::uint64_t contended;  // steps at which more than one thread could go on
+  std::uint64_t switches;
+  std::uint64_t decisions;  // times that there was a choice
+  std::uint64_t hash;  // of all decisions and what was to be decided
+  std::int64_t now;  // virtual ns
+  std::uint32_t threads;
+  std::uint32_t missed;  // replay: deviations that did not fit
+  std::uint32_t count;  // of deviations
+  bool overflow;  // there were more
+  char outcome[16];  // how the explorer has ended it: deadlock, livelock; "" if it has not
+  char diverged[256];  // where and how a replay left its trace, "" if it did not
+  Deviation deviations[kMaxDeviations];
+};
+
+// Makes the calling thread, the only one of the process, the first explored thread of a run.
+void BeginRun(const RunConfig& config, RunRecord* result);
+
+}  // namespace gort::chaos

@@ -1,0 +1,111 @@
+#include "chaos/explore/runs.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <chrono>
+#include <cstring>
+#include <sstream>
+
+#include "chaos/explore/zygote.h"
+#include "chaos/waitfor.h"
+
+namespace gort::chaos {
+
+namespace {
+
+std::string KeptOutput() {
+  std::string text;
+  char buffer[8192];
+  off_t at = 0;
+  for (ssize_t n; (n = pread(outputFile, buffer, sizeof buffer, at)) > 0; at += n)
+    text.append(buffer, static_cast<std::size_t>(n));
+  return text;
+}
+
+// Addresses, numbers of goroutines and the like differ between failures that are the same.
+std::string WithoutNumbers(const std::string& line) {
+  std::string text;
+  for (const char c : line) {
+    const bool digit = std::isdigit(static_cast<unsigned char>(c)) != 0;
+    if (!digit)
+      text += c;
+    else if (text.empty() || text.back() != '#')
+      text += '#';
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string TellingLine(const std::string& out) {
+  constexpr const char* kHeads[] = {
+      "fatal error: ", "panic: ",  "WARNING: ThreadSanitizer", kReportBegin, "explore: livelock",
+      "ERROR: CHECK",  "explore: "};
+  for (const char* head : kHeads) {
+    std::istringstream in(out);
+    for (std::string line; std::getline(in, line);)
+      if (line.find(head) != std::string::npos) return WithoutNumbers(line);
+  }
+  std::istringstream in(out);
+  std::string last;
+  for (std::string line; std::getline(in, line);)
+    if (!line.empty()) last = line;
+  return WithoutNumbers(last.substr(0, 200));
+}
+
+std::string Executable() {
+  char path[4096];
+  const ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+  return n < 0 ? "?" : std::string(path, static_cast<std::size_t>(n));
+}
+
+RunConfig ConfigOf(const Trace& trace) {
+  RunConfig config;
+  config.seed = trace.seed;
+  config.limit = trace.limit;
+  config.replay = true;
+  config.deviations = trace.deviations.data();
+  config.count = trace.deviations.size();
+  return config;
+}
+
+RunReport Run(const RunConfig& config, bool keepOutput) {
+  shared->config = config;
+  shared->config.deviations = shared->deviations;
+  shared->config.count = std::min(config.count, kMaxDeviations);
+  if (config.count > 0 && config.deviations != shared->deviations)
+    std::memcpy(shared->deviations, config.deviations, shared->config.count * sizeof(Deviation));
+  shared->keepOutput = keepOutput;
+  const auto start = std::chrono::steady_clock::now();
+  RunOnce();
+  RunReport report;
+  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const int status = shared->waitStatus;
+  const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  report.broken = shared->timedOut || code == kExplorerBroken;
+  report.failed = status != 0 && code != kDiverged;
+  if (report.failed || report.broken || code == kDiverged) report.out = KeptOutput();
+  // An allocation that was made to fail ends a program as it should.
+  if (code == 2 && report.out.find("out of memory (injected)") != std::string::npos)
+    report.failed = false;
+  if (shared->timedOut) {
+    report.outcome = "still running after " + std::to_string(shared->timeoutSeconds) +
+                     " s: it waits for something that the explorer does not know of";
+  } else if (shared->result.outcome[0] != 0) {
+    report.outcome = shared->result.outcome;
+  } else if (code == kExplorerBroken) {
+    report.outcome = "the explorer gave up";
+  } else if (code == kDiverged) {
+    report.outcome = "diverged";
+  } else if (code >= 0) {
+    report.outcome = "exit " + std::to_string(code);
+  } else {
+    report.outcome = "signal " + std::to_string(WTERMSIG(status));
+  }
+  return report;
+}
+
+}  // namespace gort::chaos

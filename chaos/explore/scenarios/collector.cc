@@ -1,0 +1,80 @@
+// Goroutines collect, ask for statistics, make objects of all sizes and keep some, while the array of
+// spans grows and stacks shrink: nothing is lost, nothing is freed early.
+#include "runtime/go.h"
+
+using namespace gort;
+
+namespace {
+
+struct Node {
+  Node* left;
+  Node* right;
+  std::uint64_t check;
+};
+
+constexpr std::uint64_t kCheck = 0x6e0d6e0d6e0d6e0d;
+constexpr int kDepth = 4;
+// As many spans of one object as bring the array of all spans near its first size.
+constexpr int kSpans = 8100;
+
+Node* build(int depth) {
+  auto* n = make<Node>();
+  n->check = kCheck;
+  if (depth == 0) return n;
+  n->left = build(depth - 1);
+  n->right = build(depth - 1);
+  return n;
+}
+
+int count(const Node* n) {
+  if (n == nullptr) return 0;
+  if (n->check != kCheck) panic("an object was freed early");
+  return 1 + count(n->left) + count(n->right);
+}
+
+void waiter(chan<int> c) {
+  volatile char frame[8192];
+  frame[0] = 1;
+  c.recv();
+  frame[1] = frame[0];
+}
+
+struct Large {
+  char bytes[8192];
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  return gort::Main(argc, argv, [] {
+    auto never = make_chan<int>();
+    for (int i = 0; i < 4; i++) go(waiter, never);
+    auto done = make_chan<int>(8);
+    auto kept = make<slice<Large*>>();
+    *kept = make_slice<Large*>(0, kSpans);
+    if (getenv("GORT_SCENARIO_SPANS") != nullptr)
+      for (int i = 0; i < kSpans; i++) *kept = append(*kept, make<Large>());
+    go([=] {
+      runtime::GC();
+      done.send(0);
+    });
+    go([=] {
+      runtime::MemStats stats;
+      runtime::ReadMemStats(&stats);
+      runtime::GC();
+      done.send(0);
+    });
+    go([=] {
+      for (int i = 0; i < 3; i++)
+        if (count(build(kDepth)) != (2 << kDepth) - 1) panic("a tree has lost a branch");
+      done.send(0);
+    });
+    go([=] {
+      for (int i = 0; i < 150; i++) *kept = append(*kept, make<Large>());
+      done.send(0);
+    });
+    Node* mine = build(kDepth);
+    for (int i = 0; i < 4; i++) done.recv();
+    if (count(mine) != (2 << kDepth) - 1) panic("main's tree has lost a branch");
+  });
+}

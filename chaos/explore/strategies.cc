@@ -1,0 +1,231 @@
+#include "chaos/explore/strategies.h"
+
+#include <algorithm>
+#include <charconv>
+#include <new>
+
+namespace gort::chaos {
+
+namespace {
+
+// Time is slow in some runs and fast in others: how often it leaps, at a decision.
+double LeapProbability(Sequence* dice) {
+  constexpr double kProbabilities[] = {0, 0, 0.001, 0.01, 0.05};
+  return kProbabilities[dice->Below(std::size(kProbabilities))];
+}
+
+class Default : public Strategy {
+ public:
+  int Choose(const Situation& s) override { return s.Default(); }
+  std::int64_t Patience() override { return INT64_MAX; }
+};
+
+int Uniform(const Situation& s, Sequence* dice, bool others) {
+  if (others && s.longest >= 0 && s.CanGoOn(s.current)) {
+    const int i = static_cast<int>(dice->Below(static_cast<std::uint64_t>(s.n - 1)));
+    // The list without the current one.
+    for (int j = 0, seen = 0; j < s.n; j++) {
+      if (s.runnable[j] == s.current) continue;
+      if (seen++ == i) return s.runnable[j];
+    }
+  }
+  return s.runnable[dice->Below(static_cast<std::uint64_t>(s.n))];
+}
+
+class Random : public Strategy {
+ public:
+  explicit Random(std::uint64_t seed) : sequence_(seed), leap_(LeapProbability(&sequence_)) {}
+  int Choose(const Situation& s) override {
+    return Uniform(s, &sequence_, s.reason == Reason::kYield);
+  }
+  std::int64_t Patience() override { return 1; }
+  bool Leaps() override { return sequence_.Roll(leap_); }
+  int Wakes(int n) override { return static_cast<int>(sequence_.Below(static_cast<unsigned>(n))); }
+
+ private:
+  Sequence sequence_;
+  const double leap_;
+};
+
+class Burst : public Strategy {
+ public:
+  explicit Burst(std::uint64_t seed)
+      : sequence_(seed),
+        leap_(LeapProbability(&sequence_)),
+        mean_(static_cast<double>(2ull << sequence_.Below(12))) {}
+  int Choose(const Situation& s) override {
+    if (s.reason == Reason::kWoken && !sequence_.Roll(0.25)) return s.current;
+    return Uniform(s, &sequence_, s.reason != Reason::kWoken);
+  }
+  std::int64_t Patience() override { return sequence_.Wait(mean_); }
+  bool Leaps() override { return sequence_.Roll(leap_); }
+  int Wakes(int n) override { return static_cast<int>(sequence_.Below(static_cast<unsigned>(n))); }
+
+ protected:
+  Sequence sequence_;
+
+ private:
+  const double leap_;
+  const double mean_;
+};
+
+class Starve : public Burst {
+ public:
+  explicit Starve(std::uint64_t seed) : Burst(seed) {}
+  int Choose(const Situation& s) override {
+    if (s.contended >= until_) {
+      victim_ = s.runnable[sequence_.Below(static_cast<std::uint64_t>(s.n))];
+      until_ = s.contended + static_cast<std::uint64_t>(
+                                 sequence_.Wait(static_cast<double>(16ull << sequence_.Below(10))));
+    }
+    const int chosen = Burst::Choose(s);
+    if (chosen != victim_ || s.n == 1) return chosen;
+    Situation rest = s;
+    rest.n = 0;
+    for (int i = 0; i < s.n; i++)
+      if (s.runnable[i] != victim_) rest.runnable[rest.n++] = s.runnable[i];
+    return rest.runnable[sequence_.Below(static_cast<std::uint64_t>(rest.n))];
+  }
+
+ private:
+  int victim_ = -1;
+  std::uint64_t until_ = 0;
+};
+
+class Pct : public Strategy {
+ public:
+  Pct(std::uint64_t seed, int depth, std::uint64_t k)
+      : sequence_(seed), leap_(LeapProbability(&sequence_)) {
+    changes_ = std::min(depth - 1, kMaxChanges);
+    for (int i = 0; i < changes_; i++)
+      change_[i] = 1 + sequence_.Below(std::max<std::uint64_t>(k, 1));
+    std::sort(change_, change_ + changes_);
+    Created(0);
+  }
+
+  // Threads come one by one, so each gets a place among those that are there.
+  void Created(int thread) override { priority_[thread] = (sequence_.Next() >> 2) + (1ull << 62); }
+
+  int Choose(const Situation& s) override {
+    contended_ = s.contended;
+    if (s.reason == Reason::kYield || s.reason == Reason::kFairness) Lower(s.current);
+    if (s.reason == Reason::kFairness) {
+      priority_[s.longest] = ++highest_;
+      return s.longest;
+    }
+    while (next_ < changes_ && s.contended >= change_[next_]) {
+      if (s.CanGoOn(s.current)) Lower(s.current);
+      next_++;
+    }
+    int best = s.runnable[0];
+    for (int i = 1; i < s.n; i++)
+      if (priority_[s.runnable[i]] > priority_[best]) best = s.runnable[i];
+    return best;
+  }
+
+  std::int64_t Patience() override {
+    if (next_ == changes_) return INT64_MAX;
+    return static_cast<std::int64_t>(std::max(change_[next_], contended_ + 1) - contended_);
+  }
+  bool Leaps() override { return sequence_.Roll(leap_); }
+  int Wakes(int n) override { return static_cast<int>(sequence_.Below(static_cast<unsigned>(n))); }
+
+ private:
+  static constexpr int kMaxChanges = 64;
+
+  // Below all others.
+  void Lower(int thread) { priority_[thread] = --lowest_; }
+
+  Sequence sequence_;
+  const double leap_;
+  std::uint64_t priority_[kMaxThreads] = {};
+  std::uint64_t lowest_ = 1ull << 62;
+  std::uint64_t highest_ = 1ull << 63;
+  std::uint64_t change_[kMaxChanges];
+  std::uint64_t contended_ = 0;
+  int changes_;
+  int next_ = 0;
+};
+
+template <class S, class... Args>
+Strategy* Make(Args... args) {
+  alignas(S) static unsigned char storage[sizeof(S)];
+  return new (storage) S(args...);
+}
+
+}  // namespace
+
+bool ParseStrategy(std::string_view text, StrategyChoice* out, std::string* problem) {
+  std::string_view name = text.substr(0, text.find(':'));
+  StrategyChoice choice;
+  const std::pair<std::string_view, StrategyChoice::Kind> names[] = {
+      {"default", StrategyChoice::kDefault}, {"random", StrategyChoice::kRandom},
+      {"burst", StrategyChoice::kBurst},     {"pct", StrategyChoice::kPct},
+      {"starve", StrategyChoice::kStarve},   {"mix", StrategyChoice::kMix}};
+  const auto* found = std::find_if(std::begin(names), std::end(names),
+                                   [&](const auto& entry) { return entry.first == name; });
+  if (found == std::end(names)) {
+    *problem = "unknown strategy \"" + std::string(text) +
+               "\"; there are random, burst, pct:DEPTH, starve, mix, default";
+    return false;
+  }
+  choice.kind = found->second;
+  if (name.size() < text.size()) {
+    const std::string_view number = text.substr(name.size() + 1);
+    const auto parsed = std::from_chars(number.data(), number.data() + number.size(), choice.depth);
+    if (choice.kind != StrategyChoice::kPct || parsed.ec != std::errc() ||
+        parsed.ptr != number.data() + number.size() || choice.depth < 1 || choice.depth > 64) {
+      *problem = "strategy \"" + std::string(text) + "\": only pct takes a depth, from 1 to 64";
+      return false;
+    }
+  }
+  *out = choice;
+  return true;
+}
+
+std::string ShowStrategy(const StrategyChoice& choice) {
+  switch (choice.kind) {
+    case StrategyChoice::kDefault:
+      return "default";
+    case StrategyChoice::kRandom:
+      return "random";
+    case StrategyChoice::kBurst:
+      return "burst";
+    case StrategyChoice::kPct:
+      return "pct:" + std::to_string(choice.depth);
+    case StrategyChoice::kStarve:
+      return "starve";
+    case StrategyChoice::kMix:
+      return "mix";
+  }
+  return "";
+}
+
+StrategyChoice ForRun(const StrategyChoice& choice, std::uint64_t run) {
+  if (choice.kind != StrategyChoice::kMix) return choice;
+  constexpr StrategyChoice kTurns[] = {
+      {StrategyChoice::kPct, 2},    {StrategyChoice::kBurst, 0},  {StrategyChoice::kPct, 3},
+      {StrategyChoice::kStarve, 0}, {StrategyChoice::kPct, 1},    {StrategyChoice::kBurst, 0},
+      {StrategyChoice::kPct, 5},    {StrategyChoice::kRandom, 0},
+  };
+  return kTurns[run % std::size(kTurns)];
+}
+
+Strategy* MakeStrategy(const StrategyChoice& choice, std::uint64_t seed, std::uint64_t k) {
+  switch (choice.kind) {
+    case StrategyChoice::kRandom:
+      return Make<Random>(seed);
+    case StrategyChoice::kBurst:
+      return Make<Burst>(seed);
+    case StrategyChoice::kPct:
+      return Make<Pct>(seed, choice.depth, k);
+    case StrategyChoice::kStarve:
+      return Make<Starve>(seed);
+    case StrategyChoice::kDefault:
+    case StrategyChoice::kMix:
+      break;
+  }
+  return Make<Default>();
+}
+
+}  // namespace gort::chaos

@@ -1,0 +1,43 @@
+// The strategies. Names as --strategy takes them:
+//
+//   random      at every step each thread that can go on is as likely to get the turn as any other
+//   burst       as random, but only at some steps: the mean between two is drawn for each run, from 2
+//               to 4096
+//   pct:D       probabilistic concurrency testing (Burckhardt et al., ASPLOS 2010): each thread has a
+//               priority, the highest that can go on does; at D-1 steps, drawn beforehand among k, the
+//               current one falls to the lowest. A bug of depth D is found with probability at least
+//               1/(n k^(D-1)), n threads
+//   starve      as burst, but one thread, another one after each interval, gets no turn while any
+//               other one can go on
+//   mix         one of the above for each run, in turn
+//   default     nothing but the rules of schedule.h
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "chaos/explore/schedule.h"
+
+namespace gort::chaos {
+
+struct StrategyChoice {
+  enum Kind { kDefault, kRandom, kBurst, kPct, kStarve, kMix };
+  Kind kind = kMix;
+  int depth = 3;  // kPct
+
+  bool operator==(const StrategyChoice&) const = default;
+};
+
+// False, with a reason, if there is no such strategy.
+bool ParseStrategy(std::string_view text, StrategyChoice* out, std::string* problem);
+std::string ShowStrategy(const StrategyChoice& choice);
+// The one that run number `run` of a campaign uses.
+StrategyChoice ForRun(const StrategyChoice& choice, std::uint64_t run);
+
+// Makes the strategy for one run, in static storage: one at a time. k: the contended steps that runs
+// of this program have.
+Strategy* MakeStrategy(const StrategyChoice& choice, std::uint64_t seed, std::uint64_t k);
+
+}  // namespace gort::chaos

@@ -1,0 +1,219 @@
+#include "chaos/explore/tracefile.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cinttypes>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+namespace gort::chaos {
+
+namespace {
+
+constexpr char kFirstLine[] = "gort-trace ";
+constexpr int kVersion = 1;
+
+char LetterOf(const Deviation& d) {
+  switch (d.kind) {
+    case Deviation::kSwitch:
+      return d.preemption ? 'p' : 's';
+    case Deviation::kLeap:
+      return 'l';
+    case Deviation::kWake:
+      return 'w';
+    case Deviation::kInject:
+      return 'i';
+    case Deviation::kSignal:
+      return 'k';
+  }
+  return '?';
+}
+
+bool KindOf(char letter, Deviation* d) {
+  d->preemption = letter == 'p';
+  switch (letter) {
+    case 'p':
+    case 's':
+      d->kind = Deviation::kSwitch;
+      return true;
+    case 'l':
+      d->kind = Deviation::kLeap;
+      return true;
+    case 'w':
+      d->kind = Deviation::kWake;
+      return true;
+    case 'i':
+      d->kind = Deviation::kInject;
+      return true;
+    case 'k':
+      d->kind = Deviation::kSignal;
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string OneLine(std::string text) {
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+// All of it, or an error number.
+int WriteFile(const std::string& path, const std::string& text) {
+  const std::string temporary = path + ".part";
+  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd < 0) return errno;
+  int error = 0;
+  std::size_t done = 0;
+  while (done < text.size() && error == 0) {
+    const ssize_t n = write(fd, text.data() + done, text.size() - done);
+    if (n < 0 && errno != EINTR) error = errno;
+    if (n > 0) done += static_cast<std::size_t>(n);
+  }
+  if (error == 0 && fsync(fd) != 0 && errno != EINVAL) error = errno;
+  if (close(fd) != 0 && error == 0) error = errno;
+  if (error == 0 && rename(temporary.c_str(), path.c_str()) != 0) error = errno;
+  if (error != 0) unlink(temporary.c_str());
+  return error;
+}
+
+}  // namespace
+
+int Trace::Preemptions() const {
+  return static_cast<int>(std::count_if(deviations.begin(), deviations.end(),
+                                        [](const Deviation& d) { return d.preemption; }));
+}
+
+int Trace::Injections() const {
+  return static_cast<int>(
+      std::count_if(deviations.begin(), deviations.end(),
+                    [](const Deviation& d) { return d.kind == Deviation::kInject; }));
+}
+
+std::string ShowTrace(const Trace& trace) {
+  std::string text = kFirstLine + std::to_string(kVersion) + "\n";
+  text += "program " + OneLine(trace.program) + "\nbuild " + trace.build + "\n";
+  text += "seed " + std::to_string(trace.seed) + "\nstrategy " + trace.strategy + "\n";
+  text += "limit " + std::to_string(trace.limit) + "\noutcome " + OneLine(trace.outcome) + "\n";
+  text += "said " + OneLine(trace.said) + "\nsteps " + std::to_string(trace.steps) + "\n";
+  text += "deviations " + std::to_string(trace.deviations.size()) + "\n";
+  for (const Deviation& d : trace.deviations) {
+    char line[80];
+    std::snprintf(line, sizeof line, "%c %u %" PRIu64 " %u\n", LetterOf(d), d.thread, d.step,
+                  d.what);
+    text += line;
+  }
+  return text + "end\n";
+}
+
+bool ParseTrace(const std::string& text, Trace* out, std::string* problem) {
+  std::istringstream in(text);
+  std::string line;
+  int number = 0;
+  const auto fail = [&](const std::string& what) {
+    *problem = "line " + std::to_string(number) + ": " + what;
+    return false;
+  };
+  const auto next = [&] {
+    number++;
+    return static_cast<bool>(std::getline(in, line));
+  };
+  if (!next() || !line.starts_with(kFirstLine)) return fail("this is not a trace of gort");
+  if (line != kFirstLine + std::to_string(kVersion))
+    return fail("a trace of version " + line.substr(std::strlen(kFirstLine)) +
+                "; this program reads version " + std::to_string(kVersion));
+  Trace trace;
+  std::uint64_t count = 0;
+  const auto field = [&](const char* name, std::string* value) {
+    if (!next()) return fail("cut off: \"" + std::string(name) + "\" should stand here");
+    const std::string head = std::string(name) + " ";
+    if (!line.starts_with(head)) return fail("\"" + std::string(name) + "\" should stand here");
+    *value = line.substr(head.size());
+    return true;
+  };
+  const auto numberField = [&](const char* name, std::uint64_t* value) {
+    std::string digits;
+    if (!field(name, &digits)) return false;
+    char* end;
+    errno = 0;
+    *value = std::strtoull(digits.c_str(), &end, 10);
+    if (digits.empty() || *end != 0 || errno != 0)
+      return fail("\"" + std::string(name) + "\" wants a number");
+    return true;
+  };
+  if (!field("program", &trace.program) || !field("build", &trace.build) ||
+      !numberField("seed", &trace.seed) || !field("strategy", &trace.strategy) ||
+      !numberField("limit", &trace.limit) || !field("outcome", &trace.outcome) ||
+      !field("said", &trace.said) || !numberField("steps", &trace.steps) ||
+      !numberField("deviations", &count))
+    return false;
+  for (std::uint64_t i = 0; i < count; i++) {
+    if (!next()) return fail("cut off: " + std::to_string(count - i) + " deviations are missing");
+    Deviation d{};
+    char letter;
+    unsigned thread;
+    if (std::sscanf(line.c_str(), "%c %u %" SCNu64 " %u", &letter, &thread, &d.step, &d.what) !=
+            4 ||
+        thread >= kMaxThreads || !KindOf(letter, &d))
+      return fail("not a deviation: " + line);
+    d.thread = static_cast<std::uint8_t>(thread);
+    trace.deviations.push_back(d);
+  }
+  if (!next() || line != "end") return fail("cut off: \"end\" should stand here");
+  *out = std::move(trace);
+  return true;
+}
+
+std::string SaveTrace(const Trace& trace, const std::string& path, std::string* problem) {
+  problem->clear();
+  const std::string text = ShowTrace(trace);
+  const int error = WriteFile(path, text);
+  if (error == 0) return path;
+  *problem = "cannot write " + path + ": " + std::strerror(error);
+  const char* folder = std::getenv("TMPDIR");
+  const std::string elsewhere = std::string(folder != nullptr && *folder != 0 ? folder : "/tmp") +
+                                "/gort-" + std::to_string(getpid()) + ".trace";
+  if (WriteFile(elsewhere, text) == 0) {
+    *problem += "; the trace is in " + elsewhere;
+    return elsewhere;
+  }
+  *problem += ", nor a file in the folder for temporary files; the trace:\n" + text;
+  return "";
+}
+
+bool LoadTrace(const std::string& path, Trace* out, std::string* problem) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) {
+    *problem = path + ": " + std::strerror(errno);
+    return false;
+  }
+  std::ostringstream text;
+  text << in.rdbuf();
+  if (ParseTrace(text.str(), out, problem)) return true;
+  *problem = path + ": " + *problem;
+  return false;
+}
+
+std::string BuildOf(const std::string& executable) {
+  std::FILE* file = std::fopen(executable.c_str(), "rbe");
+  if (file == nullptr) return "";
+  std::uint64_t hash = 0xcbf29ce484222325;
+  std::uint64_t words[4096];
+  std::size_t n;
+  while ((n = std::fread(words, 1, sizeof words, file)) > 0) {
+    std::memset(reinterpret_cast<char*>(words) + n, 0, sizeof words - n);
+    for (std::size_t i = 0; i < (n + 7) / 8; i++) hash = (hash ^ words[i]) * 0x100000001b3;
+  }
+  std::fclose(file);
+  char text[20];
+  std::snprintf(text, sizeof text, "%016" PRIx64, hash);
+  return text;
+}
+
+}  // namespace gort::chaos

@@ -1,0 +1,666 @@
+#include "chaos/explore/turn.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+#include "chaos/explore/deadlock.h"
+#include "chaos/explore/events.h"
+#include "chaos/explore/inject.h"
+#include "chaos/waitfor.h"
+#include "runtime/os_linux.h"
+
+namespace gort::chaos {
+
+namespace {
+
+using runtime::explore::Kind;
+using runtime::explore::Request;
+
+constexpr std::int64_t kNever = INT64_MAX;
+constexpr std::size_t kStackSize = 256 << 10;  // of the explorer, for each thread
+// Leaps of time that woke only daemons, before it is certain that nobody else will ever run.
+constexpr int kDaemonLeaps = 400;
+// Between the explorer's frames and those of what a signal handler asks it: the kernel's frame lies
+// elsewhere, on the signal stack.
+constexpr std::size_t kNestedGap = 4096;
+
+struct Thread {
+  ThreadView v;
+  std::uint32_t turn;  // futex: 1 when the turn has come
+  int tid;  // 0 before the thread has run
+  bool interrupted;  // a signal has ended its wait
+  std::uint64_t signals;  // pending, bit sig - 1
+  std::uint64_t lastTurn;  // number of its last turn
+  std::uint64_t waitNumber;  // order of waiters of one futex
+  std::uint64_t ready;  // runnable: result->contended when it became that, or lost the turn
+  std::uint32_t nextDeviation;  // replay: index of its first one not yet passed; config.count: none
+};
+
+RunConfig config;
+RunRecord* result;
+Strategy* strategy;
+Thread threads[kMaxThreads];
+int threadCount;
+int current;
+int ending;  // tid of a thread that has given up the turn for good and is perhaps still there; 0: none
+char* stacks;
+
+std::int64_t granted;  // the budget when it was last set
+std::int64_t patience;  // contended steps until the strategy wants to be asked
+std::int64_t nsPerStep;
+std::int64_t startOfTime;
+int daemonLeaps;
+bool contended;  // more than one thread could go on when the budget was set
+std::uint64_t turnNumber;
+std::uint64_t waitNumber;
+Sequence* numbers;  // what the program gets as random
+Sequence* injections;
+std::uint64_t allocations;  // so far
+std::uint64_t failing;  // number of the one that fails, 0: none
+std::uint32_t* following;  // replay: index of the same thread's next deviation
+bool* used;
+
+[[noreturn]] void End(int status) { runtime::rawexit(status); }
+
+[[noreturn]] void Broken(const char* why) {
+  char line[300];
+  const int n = std::snprintf(line, sizeof line, "explore: %s\n", why);
+  runtime::write(2, line, static_cast<std::size_t>(n));
+  End(kExplorerBroken);
+}
+
+void Verdict(const char* outcome) {
+  std::snprintf(result->outcome, sizeof result->outcome, "%s", outcome);
+  EventEnd(outcome);
+}
+
+Thread& Self() { return threads[current]; }
+
+void Hash(std::uint64_t value) {
+  result->hash = (result->hash ^ value) * 0x100000001b3;
+  result->hash ^= result->hash >> 29;
+}
+
+// ---- counting ----
+
+void Account(std::int64_t steps) {
+  Thread& self = Self();
+  self.v.steps += static_cast<std::uint64_t>(steps);
+  result->steps += static_cast<std::uint64_t>(steps);
+  result->now += steps * nsPerStep;
+  if (!contended) return;
+  result->contended += static_cast<std::uint64_t>(steps);
+  if (patience != kNever) patience -= steps;
+}
+
+// Counts what the program has done since the budget was set.
+void Settle() {
+  const std::int64_t left = runtime::explore::gort_explore_budget;
+  // What the explorer itself reads of the runtime is no step.
+  runtime::explore::gort_explore_budget = kNever;
+  Account(granted - left);
+}
+
+void MakeRunnable(int thread) {
+  Thread& t = threads[thread];
+  t.v.state = ThreadView::kRunnable;
+  t.v.due = kNever;
+  t.ready = result->contended;
+}
+
+// Contended steps after which fairness asks for a switch; kNever if nobody waits for the turn.
+std::int64_t Lenience() {
+  std::uint64_t oldest = UINT64_MAX;
+  for (int i = 0; i < threadCount; i++)
+    if (i != current && threads[i].v.state == ThreadView::kRunnable)
+      oldest = std::min(oldest, threads[i].ready);
+  if (oldest == UINT64_MAX) return kNever;
+  return static_cast<std::int64_t>(oldest + kFairness) -
+         static_cast<std::int64_t>(result->contended);
+}
+
+void Expire() {
+  for (int i = 0; i < threadCount; i++) {
+    ThreadView& v = threads[i].v;
+    if ((v.state != ThreadView::kFutex && v.state != ThreadView::kSleeping) || v.due > result->now)
+      continue;
+    MakeRunnable(i);
+  }
+}
+
+// The thread that is due first; -1 if nobody is.
+int FirstSleeper() {
+  int first = -1;
+  for (int i = 0; i < threadCount; i++) {
+    const ThreadView& v = threads[i].v;
+    if (v.state != ThreadView::kFutex && v.state != ThreadView::kSleeping) continue;
+    if (v.due != kNever && (first < 0 || v.due < threads[first].v.due)) first = i;
+  }
+  return first;
+}
+
+void Grant() {
+  int runnable = 0;
+  for (int i = 0; i < threadCount; i++) runnable += threads[i].v.state == ThreadView::kRunnable;
+  contended = runnable > 1;
+  std::int64_t budget =
+      static_cast<std::int64_t>(config.limit - std::min(result->steps, config.limit));
+  if (config.replay) {
+    const std::uint32_t next = Self().nextDeviation;
+    if (next < config.count)
+      budget = std::min(budget,
+                        static_cast<std::int64_t>(config.deviations[next].step - Self().v.steps));
+  } else if (contended && patience != kNever) {
+    budget = std::min(budget, patience);
+  }
+  budget = std::min(budget, Lenience());
+  if (const int sleeper = FirstSleeper(); sleeper >= 0)
+    budget = std::min(budget, (threads[sleeper].v.due - result->now + nsPerStep - 1) / nsPerStep);
+  granted = std::max<std::int64_t>(budget, 1);
+  runtime::explore::gort_explore_budget = granted;
+}
+
+// ---- deviations ----
+
+void Record(Deviation::Kind kind, std::uint32_t what, bool preemption) {
+  if (result->count == kMaxDeviations) {
+    result->overflow = true;
+    return;
+  }
+  result->deviations[result->count++] = {Self().v.steps, what, static_cast<std::uint8_t>(current),
+                                         kind, preemption};
+}
+
+void Diverge(const char* how, const Deviation& d) {
+  result->missed++;
+  if (result->diverged[0] == 0)
+    std::snprintf(result->diverged, sizeof result->diverged, "thread %d at its step %llu: %s",
+                  d.thread, static_cast<unsigned long long>(d.step), how);
+  if (!config.strict) return;
+  char line[400];
+  const int n = std::snprintf(line, sizeof line, "explore: the replay has left its trace: %s\n",
+                              result->diverged);
+  runtime::write(2, line, static_cast<std::size_t>(n));
+  End(kDiverged);
+}
+
+// Replay: the deviation of that kind at this very step, null if there is none.
+const Deviation* Take(Deviation::Kind kind) {
+  Thread& self = Self();
+  while (self.nextDeviation < config.count) {
+    const Deviation& d = config.deviations[self.nextDeviation];
+    if (d.step >= self.v.steps) break;
+    if (!used[self.nextDeviation]) Diverge("nothing was to be decided there", d);
+    self.nextDeviation = following[self.nextDeviation];
+  }
+  for (std::uint32_t i = self.nextDeviation; i < config.count; i = following[i]) {
+    const Deviation& d = config.deviations[i];
+    if (d.step != self.v.steps) break;
+    if (d.kind != kind || used[i]) continue;
+    used[i] = true;
+    return &d;
+  }
+  return nullptr;
+}
+
+// ---- the turn ----
+
+void FutexWait(std::uint32_t* word) {
+  runtime::rawsyscall(SYS_futex, reinterpret_cast<long>(word), FUTEX_WAIT_PRIVATE, 0, 0);
+}
+
+// Until the calling thread, number `thread`, has the turn.
+void AwaitTurn(int thread) {
+  std::uint32_t* word = &threads[thread].turn;
+  while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == 0) FutexWait(word);
+  __atomic_store_n(word, 0, __ATOMIC_RELAXED);
+  if (ending == 0) return;
+  // What the C library does at the end of a thread must not come between our steps.
+  const long pid = runtime::rawsyscall(SYS_getpid);
+  while (runtime::rawsyscall(SYS_tgkill, pid, ending, 0) != -ESRCH)
+    runtime::rawsyscall(SYS_sched_yield);
+  ending = 0;
+}
+
+void Hand(int next) {
+  std::uint32_t* word = &threads[next].turn;
+  __atomic_store_n(word, 1, __ATOMIC_RELEASE);
+  runtime::rawsyscall(SYS_futex, reinterpret_cast<long>(word), FUTEX_WAKE_PRIVATE, 1);
+}
+
+void DeliverSignals();
+
+// The turn goes to `next`; returns when the calling thread has it again.
+void SwitchTo(int next, Reason reason) {
+  const int self = current;
+  if (!threads[next].v.daemon) daemonLeaps = 0;
+  if (next == self) return;
+  threads[self].lastTurn = ++turnNumber;
+  threads[self].ready = result->contended;
+  result->switches++;
+  current = next;
+  EventTurn(next, reason, threads[self].v.state == ThreadView::kEnded);
+  Hand(next);
+  if (threads[self].v.state == ThreadView::kEnded) return;
+  AwaitTurn(self);
+}
+
+void Look(Situation* s, Reason reason) {
+  s->reason = reason;
+  s->current = current;
+  s->n = 0;
+  s->longest = -1;
+  s->contended = result->contended;
+  s->sleeper = false;
+  for (int i = 0; i < threadCount; i++) {
+    const Thread& t = threads[i];
+    if (t.v.state != ThreadView::kRunnable) {
+      s->sleeper |= t.v.state != ThreadView::kEnded && t.v.due != kNever;
+      continue;
+    }
+    s->runnable[s->n++] = i;
+    if (i != current &&
+        (s->longest < 0 || t.ready < threads[s->longest].ready ||
+         (t.ready == threads[s->longest].ready && t.lastTurn < threads[s->longest].lastTurn)))
+      s->longest = i;
+  }
+}
+
+// Time goes on to when the next sleeper is due.
+void Leap() {
+  const int sleeper = FirstSleeper();
+  if (sleeper < 0) return;
+  result->now = std::max(result->now, threads[sleeper].v.due);
+  Expire();
+}
+
+// Somebody has to go on: says who, hands him the turn, and comes back when this thread has it again.
+void Decide(Reason reason) {
+  static Situation s;
+  Look(&s, reason);
+  if (s.sleeper) {
+    const bool leaps = config.replay ? Take(Deviation::kLeap) != nullptr : strategy->Leaps();
+    if (leaps) {
+      Record(Deviation::kLeap, 0, false);
+      Leap();
+      Look(&s, reason);
+    }
+  }
+  const int byDefault = s.Default();
+  int next = reason == Reason::kWait ? s.runnable[0] : byDefault;
+  if (s.n > 1) {
+    result->decisions++;
+    if (config.replay) {
+      next = byDefault;
+      if (const Deviation* d = Take(Deviation::kSwitch)) {
+        if (s.CanGoOn(static_cast<int>(d->what)))
+          next = static_cast<int>(d->what);
+        else
+          Diverge("the thread that should go on cannot", *d);
+      }
+    } else {
+      next = strategy->Choose(s);
+      if (patience <= 0) patience = strategy->Patience();
+    }
+    Hash(Self().v.steps << 20 ^ static_cast<std::uint64_t>(current) << 10 ^
+         static_cast<std::uint64_t>(next));
+    if (next != byDefault)
+      Record(Deviation::kSwitch, static_cast<std::uint32_t>(next), reason != Reason::kWait);
+  } else if (s.n == 1) {
+    next = s.runnable[0];
+  }
+  SwitchTo(next, reason);
+}
+
+// One step of the program, or a stretch of them, has been accounted for: does anybody want to decide?
+void AfterSteps() {
+  if (result->steps >= config.limit) {
+    Verdict("livelock");
+    char line[200];
+    const int n = std::snprintf(line, sizeof line,
+                                "explore: livelock: %llu steps, and no end; what the threads do:\n",
+                                static_cast<unsigned long long>(result->steps));
+    runtime::write(2, line, static_cast<std::size_t>(n));
+    DescribeThreads();
+    End(kLivelockSeen);
+  }
+  int runnable = 0;
+  for (int i = 0; i < threadCount; i++) runnable += threads[i].v.state == ThreadView::kRunnable;
+  Expire();
+  int now = 0;
+  for (int i = 0; i < threadCount; i++) now += threads[i].v.state == ThreadView::kRunnable;
+  const bool woken = now > runnable;
+  if (Lenience() <= 0) {
+    Decide(Reason::kFairness);
+  } else if (config.replay) {
+    const std::uint32_t next = Self().nextDeviation;
+    if (next < config.count && config.deviations[next].step <= Self().v.steps)
+      Decide(Reason::kStep);
+  } else if (contended && patience <= 0) {
+    Decide(Reason::kStep);
+  } else if (woken) {
+    Decide(Reason::kWoken);
+  }
+}
+
+// The calling thread cannot go on. Hands the turn to one who can; returns when it is runnable and has
+// the turn.
+void WaitForTurn() {
+  Expire();
+  for (;;) {
+    bool runnable = false;
+    for (int i = 0; i < threadCount; i++) runnable |= threads[i].v.state == ThreadView::kRunnable;
+    if (runnable) break;
+    const int sleeper = FirstSleeper();
+    if (sleeper < 0 || daemonLeaps >= kDaemonLeaps) {
+      Verdict("deadlock");
+      DescribeDeadlock();
+      End(kDeadlockSeen);
+    }
+    bool onlyDaemons = true;
+    for (int i = 0; i < threadCount; i++) {
+      const ThreadView& v = threads[i].v;
+      if (v.state != ThreadView::kEnded && v.due != kNever && !v.daemon) onlyDaemons = false;
+    }
+    if (onlyDaemons) daemonLeaps++;
+    Leap();
+  }
+  Decide(Reason::kWait);
+}
+
+// ---- signals ----
+
+void DeliverSignals() {
+  Thread& self = Self();
+  while (self.signals != 0) {
+    const int sig = __builtin_ctzll(self.signals) + 1;
+    self.signals &= self.signals - 1;
+    EventSignal(sig, "delivered");
+    void* top = runtime::explore::gort_explore_stack;
+    const auto below = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) - kNestedGap;
+    runtime::explore::gort_explore_stack = reinterpret_cast<void*>(below & ~std::uintptr_t{63});
+    Grant();
+    runtime::rawsyscall(SYS_tgkill, runtime::rawsyscall(SYS_getpid), self.tid, sig);
+    Settle();
+    runtime::explore::gort_explore_stack = top;
+  }
+}
+
+void Interrupt(int thread, int sig) {
+  Thread& t = threads[thread];
+  t.signals |= 1ull << (sig - 1);
+  EventSignal(sig, "sent", thread);
+  if (t.v.state != ThreadView::kFutex && t.v.state != ThreadView::kSleeping) return;
+  MakeRunnable(thread);
+  t.interrupted = true;
+}
+
+// ---- requests ----
+
+int ThreadOfM(const volatile void* m) {
+  for (int i = 0; i < threadCount; i++)
+    if (threads[i].v.m == m && threads[i].v.state != ThreadView::kEnded) return i;
+  return 0;  // m0
+}
+
+void NewThread(Request* r) {
+  if (threadCount == kMaxThreads) Broken("more than 256 threads");
+  const int thread = threadCount++;
+  threads[thread] = {};
+  threads[thread].v.m = const_cast<const void*>(r->addr);
+  threads[thread].v.due = kNever;
+  threads[thread].lastTurn = turnNumber;
+  threads[thread].ready = result->contended;
+  threads[thread].nextDeviation = static_cast<std::uint32_t>(config.count);
+  for (std::uint32_t i = 0; i < config.count; i++) {
+    if (config.deviations[i].thread != thread) continue;
+    threads[thread].nextDeviation = i;
+    break;
+  }
+  if (strategy != nullptr) strategy->Created(thread);
+  result->threads = static_cast<std::uint32_t>(threadCount);
+  EventThread(thread);
+  r->result = reinterpret_cast<std::int64_t>(
+      stacks + (static_cast<std::size_t>(thread) + 1) * kStackSize - 64);
+}
+
+int ThreadOfStack() {
+  const auto at = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  return static_cast<int>((at - reinterpret_cast<std::uintptr_t>(stacks)) / kStackSize);
+}
+
+void Wake(Request* r) {
+  Expire();
+  const auto wanted = static_cast<std::int64_t>(r->a);
+  std::int64_t woken = 0;
+  while (woken < wanted) {
+    int waiters[kMaxThreads];
+    int n = 0;
+    for (int i = 0; i < threadCount; i++)
+      if (threads[i].v.state == ThreadView::kFutex && threads[i].v.futex == r->addr)
+        waiters[n++] = i;
+    if (n == 0) break;
+    std::sort(waiters, waiters + n,
+              [](int a, int b) { return threads[a].waitNumber < threads[b].waitNumber; });
+    int chosen = 0;
+    if (n > wanted - woken) {
+      if (!config.replay)
+        chosen = strategy->Wakes(n);
+      else if (const Deviation* d = Take(Deviation::kWake); d != nullptr)
+        chosen = d->what < static_cast<std::uint32_t>(n) ? static_cast<int>(d->what) : 0;
+      if (chosen != 0) Record(Deviation::kWake, static_cast<std::uint32_t>(chosen), false);
+    }
+    MakeRunnable(waiters[chosen]);
+    EventWake(waiters[chosen]);
+    woken++;
+  }
+  r->result = woken;
+  if (woken == 0) return;
+  Account(1);
+  bool decided = !config.replay;
+  if (config.replay) {
+    const std::uint32_t next = Self().nextDeviation;
+    decided = next < config.count && config.deviations[next].step <= Self().v.steps;
+  }
+  if (decided) Decide(Reason::kWoken);
+}
+
+void SleepOn(const volatile void* futex, std::int64_t ns) {
+  Account(1);
+  Thread& self = Self();
+  if (self.signals != 0) return;  // as if interrupted
+  self.v.state = futex != nullptr ? ThreadView::kFutex : ThreadView::kSleeping;
+  self.v.futex = futex;
+  self.v.due = ns < 0 || ns > kNever - result->now ? kNever : result->now + ns;
+  self.waitNumber = ++waitNumber;
+  self.interrupted = false;
+  EventWait(futex, ns);
+  WaitForTurn();
+}
+
+void Answer(Request* r) {
+  switch (r->kind) {
+    case Kind::kLoad:
+    case Kind::kStore:
+    case Kind::kSwap:
+    case Kind::kAdd:
+    case Kind::kCas:
+      AfterSteps();
+      return;
+    case Kind::kYield:
+    case Kind::kPause: {
+      Account(1);
+      Expire();
+      Decide(Reason::kYield);
+      return;
+    }
+    case Kind::kFutexSleep:
+      Account(1);
+      AfterSteps();
+      if (*static_cast<const volatile std::uint32_t*>(r->addr) != static_cast<std::uint32_t>(r->a))
+        return;
+      SleepOn(r->addr, r->b);
+      return;
+    case Kind::kFutexWake:
+      Account(1);
+      AfterSteps();
+      Wake(r);
+      return;
+    case Kind::kSleep:
+      SleepOn(nullptr, r->a);
+      return;
+    case Kind::kNanotime:
+      r->result = result->now;
+      return;
+    case Kind::kWalltime:
+      r->result = startOfTime + result->now;
+      return;
+    case Kind::kRandom: {
+      auto* to = static_cast<unsigned char*>(const_cast<void*>(r->addr));
+      for (std::int64_t i = 0; i < r->a; i++)
+        to[i] = static_cast<unsigned char>(numbers->Next() >> 32);
+      return;
+    }
+    case Kind::kNewThread:
+      NewThread(r);
+      return;
+    case Kind::kSignalThread:
+      Interrupt(ThreadOfM(r->addr), static_cast<int>(r->a));
+      return;
+    case Kind::kSignalProcess: {
+      Account(1);
+      // The first thread unless somebody decides otherwise; one that blocks it passes it on.
+      int thread = 0;
+      if (config.replay) {
+        if (const Deviation* d = Take(Deviation::kSignal)) thread = static_cast<int>(d->what);
+      } else {
+        thread = static_cast<int>(injections->Below(static_cast<std::uint64_t>(threadCount)));
+      }
+      if (thread >= threadCount || threads[thread].v.state == ThreadView::kEnded) thread = 0;
+      if (thread != 0) Record(Deviation::kSignal, static_cast<std::uint32_t>(thread), false);
+      Interrupt(thread, static_cast<int>(r->a));
+      return;
+    }
+    case Kind::kPoint: {
+      Account(1);
+      AfterSteps();
+      std::uint32_t chosen = 0;
+      if (config.replay) {
+        if (const Deviation* d = Take(Deviation::kInject)) chosen = d->what;
+      } else if (r->b == static_cast<std::int64_t>(Point::mallocgc_begin) &&
+                 ++allocations == failing) {
+        chosen = static_cast<std::uint32_t>(Injection::kFailAllocation);
+      } else if (config.inject > 0 && injections->Roll(config.inject)) {
+        chosen = 1 + static_cast<std::uint32_t>(injections->Below(kAnywhere));
+      }
+      if (chosen != 0) Record(Deviation::kInject, chosen, false);
+      EventPoint(static_cast<int>(r->b), chosen);
+      r->result = chosen;
+      return;
+    }
+    case Kind::kLocked:
+    case Kind::kUnlocked:
+      EventLock(r->addr, r->kind == Kind::kLocked);
+      return;
+    case Kind::kDaemon:
+      Self().v.daemon = true;
+      return;
+    case Kind::kThreadStart:
+    case Kind::kThreadExit:
+    case Kind::count_:
+      break;
+  }
+}
+
+void Explore(Request* r) {
+  const int saved = errno;
+  // gort_explore_call's frame, on the stack that was left.
+  const std::uint64_t caller = *static_cast<const std::uint64_t*>(__builtin_frame_address(0));
+  if (r->kind == Kind::kThreadStart) {
+    const int thread = ThreadOfStack();
+    AwaitTurn(thread);
+    Self().tid = runtime::gettid();
+  } else {
+    Settle();
+    Self().v.fp = caller;
+    if (r->kind == Kind::kThreadExit) {
+      Account(1);
+      Self().v.state = ThreadView::kEnded;
+      ending = Self().tid;
+      WaitForTurn();
+      return;
+    }
+    Answer(r);
+  }
+  if (Self().signals != 0) DeliverSignals();
+  Grant();
+  errno = saved;
+}
+
+}  // namespace
+
+int ThreadCount() { return threadCount; }
+ThreadView ViewThread(int thread) { return threads[thread].v; }
+int CurrentThread() { return current; }
+std::uint64_t TotalSteps() { return result->steps; }
+std::int64_t VirtualNow() { return result->now; }
+
+void BeginRun(const RunConfig& c, RunRecord* r) {
+  config = c;
+  result = r;
+  static Sequence numbersOfRun(0), injectionsOfRun(0);
+  numbersOfRun = Sequence(DeriveSeed(c.seed, 1));
+  injectionsOfRun = Sequence(DeriveSeed(c.seed, 2));
+  numbers = &numbersOfRun;
+  injections = &injectionsOfRun;
+  allocations = 0;
+  failing = 0;
+  if (c.inject > 0 && injections->Roll(0.25))
+    failing = 1 + injections->Below(2ull << injections->Below(10));
+  Sequence pace(DeriveSeed(c.seed, 3));
+  constexpr std::int64_t kPaces[] = {20, 100, 500, 2000};
+  nsPerStep = kPaces[pace.Below(std::size(kPaces))];
+  // A year and a day that depend on the seed, so that no program relies on one.
+  startOfTime = (1600000000 + static_cast<std::int64_t>(pace.Below(300000000))) * 1000000000;
+  result->now = 1 + static_cast<std::int64_t>(pace.Below(1000000000));
+  strategy = c.replay ? nullptr : MakeStrategy(c.strategy, DeriveSeed(c.seed, 4), c.k);
+  patience = c.replay ? kNever : strategy->Patience();
+  if (c.replay && c.count > 0) {
+    const std::size_t bytes = c.count * (sizeof *following + sizeof *used);
+    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) Broken("no memory for the trace");
+    following = static_cast<std::uint32_t*>(memory);
+    used = reinterpret_cast<bool*>(following + c.count);
+    std::uint32_t last[kMaxThreads];
+    std::fill(std::begin(last), std::end(last), static_cast<std::uint32_t>(c.count));
+    for (std::size_t i = c.count; i-- > 0;) {
+      following[i] = last[c.deviations[i].thread];
+      last[c.deviations[i].thread] = static_cast<std::uint32_t>(i);
+    }
+  }
+  if (stacks == nullptr) {
+    void* memory = mmap(nullptr, kMaxThreads * kStackSize, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) Broken("no memory for the explorer's stacks");
+    stacks = static_cast<char*>(memory);
+  }
+  threadCount = 0;
+  current = 0;
+  Request first{Kind::kNewThread, nullptr, 0, 0, 0};
+  NewThread(&first);
+  threads[0].tid = runtime::gettid();
+  runtime::explore::gort_explore_stack = reinterpret_cast<void*>(first.result);
+  runtime::explore::gort_explorer = Explore;
+  Grant();
+}
+
+}  // namespace gort::chaos

@@ -1,0 +1,41 @@
+// The turnstile: which thread has the turn, and what the others wait for.
+//
+// Invariants:
+//  - One thread has the turn. Only it runs code of the program, of the runtime and of this file; the
+//    others sleep in the kernel, each on a word of its own. So nothing here needs a lock, and every
+//    field is protected by the turn.
+//  - The turn is handed over by stores and system calls that ThreadSanitizer does not see: it is no
+//    happens-before edge, and what is a race without the explorer is one with it.
+//  - A thread that does not run is runnable, waits on a futex (perhaps until a time), sleeps until a
+//    time, or has ended.
+//  - Time stands still but for steps, each of which takes a fixed time, and for leaps: when nobody can
+//    run, to when the first sleeper is due.
+//  - A signal comes to a thread when it next gets the turn, by a real tgkill of itself: the kernel
+//    calls the runtime's handler on the signal stack, and the handler's own steps are steps as well.
+#pragma once
+
+#include <cstdint>
+
+#include "chaos/explore/run.h"
+#include "runtime/explore.h"
+
+namespace gort::chaos {
+
+struct ThreadView {
+  enum State : std::uint8_t { kRunnable, kFutex, kSleeping, kEnded };
+  State state;
+  bool daemon;
+  const void* m;  // its runtime::m; null for the first thread
+  const volatile void* futex;  // kFutex
+  std::int64_t due;  // virtual ns, INT64_MAX: never
+  std::uint64_t steps;
+  std::uint64_t fp;  // the frame in which it last asked the explorer, on its own stack
+};
+
+int ThreadCount();
+ThreadView ViewThread(int thread);
+int CurrentThread();
+std::uint64_t TotalSteps();
+std::int64_t VirtualNow();
+
+}  // namespace gort::chaos

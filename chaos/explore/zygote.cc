@@ -1,0 +1,138 @@
+#include "chaos/explore/zygote.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "chaos/explore/inject.h"
+#include "chaos/explore/events.h"
+
+namespace gort::chaos {
+
+Shared* shared;
+int outputFile = -1;
+
+namespace {
+
+constexpr char kRun = 'r';
+constexpr char kDone = 'd';
+
+int toZygote = -1;
+
+[[noreturn]] void Fail(const char* what) {
+  std::fprintf(stderr, "explore: %s: %s\n", what, std::strerror(errno));
+  _exit(3);
+}
+
+bool ReadByte(int fd, char* byte) {
+  ssize_t n;
+  while ((n = read(fd, byte, 1)) < 0 && errno == EINTR) continue;
+  return n == 1;
+}
+
+void WriteByte(int fd, char byte) {
+  while (write(fd, &byte, 1) < 0)
+    if (errno != EINTR) _exit(3);
+}
+
+// Waits for the run, and ends it when its time is up.
+void Await(pid_t run) {
+  shared->timedOut = false;
+  const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, run, 0));
+  if (pidfd >= 0) {
+    pollfd waiting{pidfd, POLLIN, 0};
+    int n;
+    while ((n = poll(&waiting, 1, shared->timeoutSeconds * 1000)) < 0 && errno == EINTR) continue;
+    if (n == 0) {
+      shared->timedOut = true;
+      kill(run, SIGKILL);
+    }
+    close(pidfd);
+  }
+  while (waitpid(run, &shared->waitStatus, 0) < 0)
+    if (errno != EINTR) Fail("waitpid");
+}
+
+// The rest of a run's beginning, in its process.
+void Begin() {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // One thread runs at a time: on the processor that the kernel has found for the first one, the turn
+  // is handed over fastest.
+  cpu_set_t here;
+  CPU_ZERO(&here);
+  CPU_SET(static_cast<std::size_t>(sched_getcpu()), &here);
+  sched_setaffinity(0, sizeof here, &here);
+  if (shared->keepOutput) {
+    dup2(outputFile, STDOUT_FILENO);
+    dup2(outputFile, STDERR_FILENO);
+  }
+  BeginEvents(shared->config.events);
+  BeginRun(shared->config, &shared->result);
+  InstallInjections();
+}
+
+}  // namespace
+
+void RunOnce() {
+  RunRecord& r = shared->result;
+  // The array of deviations is what its count says.
+  std::memset(static_cast<void*>(&r), 0, offsetof(RunRecord, deviations));
+  if (shared->keepOutput && (ftruncate(outputFile, 0) != 0 || lseek(outputFile, 0, SEEK_SET) != 0))
+    Fail("cannot empty the file of a run's output");
+  WriteByte(toZygote, kRun);
+  char byte;
+  if (!ReadByte(toZygote, &byte)) std::exit(3);
+}
+
+void ServeRuns(int (*control)()) {
+  void* memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  int sockets[2];
+  if (memory == MAP_FAILED) Fail("no memory to share with the runs");
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) Fail("socketpair");
+  outputFile = memfd_create("gort-output", MFD_CLOEXEC);
+  if (outputFile < 0) Fail("memfd_create");
+  shared = static_cast<Shared*>(memory);
+  shared->config.deviations = shared->deviations;
+  shared->timeoutSeconds = 60;
+  std::fflush(nullptr);
+  const pid_t controller = fork();
+  if (controller < 0) Fail("fork");
+  if (controller == 0) {
+    close(sockets[0]);
+    toZygote = sockets[1];
+    shared->exitStatus = control();
+    std::fflush(nullptr);
+    _exit(shared->exitStatus);
+  }
+  close(sockets[1]);
+  char byte;
+  while (ReadByte(sockets[0], &byte)) {
+    const pid_t run = fork();
+    if (run < 0) Fail("fork");
+    if (run == 0) {
+      close(sockets[0]);
+      Begin();
+      return;
+    }
+    Await(run);
+    WriteByte(sockets[0], kDone);
+  }
+  int status = 0;
+  while (waitpid(controller, &status, 0) < 0 && errno == EINTR) continue;
+  _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 3);
+}
+
+}  // namespace gort::chaos

@@ -1,0 +1,38 @@
+// The process that forks the runs.
+//
+// Invariants:
+//  - It is the process in which Main was called, stopped at Main's beginning: one thread, no runtime.
+//    It allocates nothing and changes nothing of its own memory after it has forked the controller, so
+//    all runs begin in the same state, whatever has been run before.
+//  - The controller tells it by one byte on a socket to fork a run, and is told by one byte that the
+//    run has ended; all else is in memory that the three share.
+#pragma once
+
+#include "chaos/explore/run.h"
+
+namespace gort::chaos {
+
+struct Shared {
+  // From the controller.
+  RunConfig config;
+  bool
+      keepOutput;  // of the run, in the file `output`; else it goes where the program's output goes
+  int timeoutSeconds;  // real time, after which a run is killed
+  int exitStatus;  // of the whole program, when the controller has done
+  Deviation deviations[kMaxDeviations];  // of config
+  // From the zygote and the run.
+  int waitStatus;  // as of waitpid
+  bool timedOut;
+  RunRecord result;
+};
+
+extern Shared* shared;
+extern int outputFile;  // what a run prints, when it is kept
+
+// In the controller: one run as shared->config says.
+void RunOnce();
+
+// Forks the controller, which ends with the result of `control`, and serves it. Returns only in a run.
+void ServeRuns(int (*control)());
+
+}  // namespace gort::chaos

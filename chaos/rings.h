@@ -1,0 +1,19 @@
+// The ring of threads that wait for each other, as it stands at this moment.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "chaos/waitfor.h"
+#include "runtime/runtime2.h"
+
+namespace gort::chaos {
+
+// The stack of mp from the frame at fp on, innermost first; fp lies on one of its stacks.
+std::vector<StackFrame> StackFrom(const runtime::m* mp, std::uint64_t fp);
+
+// Writes the report (waitfor.h) to standard error if there is a ring. For a process in which no
+// thread runs but the calling one.
+bool ReportRingNow();
+
+}  // namespace gort::chaos

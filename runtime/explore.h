@@ -1,0 +1,139 @@
+// Scheduling points: what a build of mode "explore" asks before it does anything that another thread
+// could see.
+//
+// In such a build an explorer (chaos/explore) may own the interleaving. Then exactly one thread runs
+// at a time, the one that has the turn. Each atomic operation is a step; sleeping, waking, clocks,
+// random numbers, new threads and signals are requests to the explorer, which does in their stead
+// what the kernel would. In every other build, and while there is no explorer, nothing of this exists.
+//
+// Invariants:
+//  - A step comes before the operation: who loses the turn there has not done it yet.
+//  - gort_explore_budget counts down to the next step at which the explorer wants to be asked. Only
+//    the thread that has the turn runs, so it is a plain number; a single instruction counts, which
+//    TSan does not see.
+//  - The explorer runs on a stack of its own for each thread, with g and its limits as they are. It is
+//    host code: it calls nothing of the runtime.
+//  - A request is made from any stack, with any locks held, also in signal handlers.
+//  - A thread that the explorer does not know (of a library, of the watcher of chaos/) makes none.
+#pragma once
+
+#include "sys.h"
+
+namespace gort::runtime::explore {
+
+enum class Kind : std::uint8_t {
+  // Steps. addr: the word.
+  kLoad,
+  kStore,
+  kSwap,
+  kAdd,
+  kCas,
+  // Requests.
+  kYield,  // osyield
+  kPause,  // procyield
+  kFutexSleep,  // addr, a: expected value, b: ns or -1
+  kFutexWake,  // addr, a: at most so many
+  kSleep,  // a: ns
+  kNanotime,  // result: ns
+  kWalltime,  // result: ns since 1970
+  kRandom,  // addr: where to, a: bytes
+  kNewThread,  // addr: m; result: the explorer's stack for it. Before the thread is made
+  kThreadStart,  // in the new thread, on that stack; returns when it has the turn
+  kThreadExit,  // the calling thread runs no more of the runtime
+  kSignalThread,  // addr: m, a: signal
+  kSignalProcess,  // a: signal
+  kPoint,  // a named point, number b; result: the injection that is to happen there, or 0
+  kLocked,  // addr: a lock that the calling thread has just taken
+  kUnlocked,  // addr: a lock that it is about to give back
+  kDaemon,  // the calling thread alone does not keep the program alive (sysmon)
+  count_
+};
+
+struct Request {
+  Kind kind;
+  const volatile void* addr;
+  std::int64_t a;
+  std::int64_t b;
+  std::int64_t result;
+};
+
+#if GORT_EXPLORE
+
+extern "C" {
+// Steps until the explorer is asked again.
+extern std::int64_t gort_explore_budget;
+// The explorer; null while nothing is explored.
+extern void (*gort_explorer)(Request*);
+// The top of the explorer's stack for this thread; null for a thread that it does not know.
+extern __thread void* gort_explore_stack __attribute__((tls_model("initial-exec")));
+// The explorer wants to know of locks.
+extern bool gort_explore_locks;
+// Calls gort_explorer on that stack.
+void gort_explore_call(Request* r);
+// The budget has run out at this step.
+void gort_explore_decide(Kind kind, const volatile void* addr);
+}
+
+// Called at the beginning of Main when not null. It may fork, and returns in each process that is to
+// run the program.
+extern void (*beforeMain)();
+
+GORT_INLINE void step(Kind kind, const volatile void* addr) {
+  asm goto("decq gort_explore_budget(%%rip)\n\tje %l[decide]" : : : "cc", "memory" : decide);
+  return;
+decide:
+  gort_explore_decide(kind, addr);
+}
+
+// The processors that the program is told of.
+inline constexpr std::int32_t processors = 4;
+
+// Whether the calling thread is explored.
+GORT_INLINE bool on() { return gort_explorer != nullptr && gort_explore_stack != nullptr; }
+
+GORT_INLINE std::int64_t ask(Kind kind, const volatile void* addr = nullptr, std::int64_t a = 0,
+                             std::int64_t b = 0) {
+  Request r{kind, addr, a, b, 0};
+  gort_explore_call(&r);
+  return r.result;
+}
+
+// Before the thread of mp is made.
+template <class M>
+GORT_INLINE void announce(M* mp) {
+  mp->explorestack = on() ? reinterpret_cast<void*>(ask(Kind::kNewThread, mp)) : nullptr;
+}
+// The first and the last that this thread does.
+template <class M>
+GORT_INLINE void enter(M* mp) {
+  gort_explore_stack = mp->explorestack;
+  if (on()) ask(Kind::kThreadStart);
+}
+GORT_INLINE void leave() {
+  if (on()) ask(Kind::kThreadExit);
+  gort_explore_stack = nullptr;
+}
+
+GORT_INLINE void locked(Kind kind, const void* lock) {
+  if (GORT_UNLIKELY(gort_explore_locks) && on()) ask(kind, lock);
+}
+
+#else
+
+GORT_INLINE void locked(Kind, const void*) {}
+inline constexpr std::int32_t processors = 0;
+template <class M>
+GORT_INLINE void announce(M*) {}
+template <class M>
+GORT_INLINE void enter(M*) {}
+GORT_INLINE void leave() {}
+GORT_INLINE void step(Kind, const volatile void*) {}
+constexpr bool on() { return false; }
+GORT_INLINE std::int64_t ask(Kind, const volatile void* = nullptr, std::int64_t = 0,
+                             std::int64_t = 0) {
+  return 0;
+}
+
+#endif
+
+}  // namespace gort::runtime::explore
