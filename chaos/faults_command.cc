@@ -99,7 +99,8 @@ void RunLoop(const FaultsOptions& options, int calm, ProgressLine* progress, Loo
                    outcome.Summary().c_str(), what.empty() ? "" : "; WRONG: ", what.c_str());
     }
     if (!what.empty()) {
-      std::string evidence = LinesFrom(run.err, kFaultFired, kEvidenceLines);
+      std::string evidence = outcome.evidence;
+      if (evidence.empty()) evidence = LinesFrom(run.err, kFaultFired, kEvidenceLines);
       if (evidence.empty()) evidence = LastLines(run.err, kEvidenceLines);
       loop->problems.push_back(
           {fault, what, CommandLineOf(options.subject, environment), std::move(evidence)});

@@ -11,7 +11,7 @@
 //
 // Invariants:
 //  - Install is called once in a process, before Main, on the main thread. It takes what the
-//    environment variable CHAOS says as well (docs/chaos.md has its grammar).
+//    environment says as well (listens.h): rules, a storm, a fault.
 //  - What was installed is never changed; what counts visits and firings is atomic. Nothing that
 //    happens at a point allocates or takes a lock of the runtime.
 //  - All of this is code without instrumentation, so that it gives TSan no happens-before edge:
@@ -51,8 +51,8 @@ class Script {
     void HoldUntil(Point p);
     // Waits until another thread comes to p after this one came here.
     void Await(Point p);
-    // The goroutine's stack is moved by the next function that it enters, as if there were no room
-    // for it. Nothing on a system stack.
+    // The stack of the goroutine that runs on this thread is moved by the next function that it
+    // enters, as if there were no room for it.
     void MoveStack();
     // Signal sig comes to this thread: at once, unless it is blocked there.
     void Signal(int sig);

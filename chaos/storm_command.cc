@@ -30,6 +30,7 @@ gort_binary(..., points = True), with //chaos:from_environment among its deps, p
   --focus PATTERN  only at the points that match; may be given several times
   --chaos SPEC     also inject this, in each run (docs/chaos.md has the language)
   --knobs KNOBS    what the storms are like, as in sites=50%,collect=0 (docs/chaos.md)
+  --first          end with the first run that fails
   --timeout N      seconds that a run may take (default 60)
   --json           print JSON
   -v               a line for each run
@@ -188,6 +189,7 @@ int StormCommand(const StormOptions& given) {
     failure.seed = seed;
     failure.commandLine = CommandLineOf(options.subject, environment);
     failure.evidence = EvidenceOf(outcome, run);
+    if (options.first) break;
   }
   campaign.seconds = Now() - begin;
   progress.Clear();
@@ -201,7 +203,7 @@ int StormCommand(const StormOptions& given) {
 int StormFromArguments(const std::vector<std::string>& arguments) {
   Arguments a(arguments, "storm",
               {"--runs", "--for", "--seed", "--focus", "--chaos", "--knobs", "--timeout"},
-              {"--json", "-v", "--help", "-h"});
+              {"--first", "--json", "-v", "--help", "-h"});
   if (a.Has("--help") || a.Has("-h")) {
     std::printf("%s", kHelp);
     return kHeld;
@@ -213,6 +215,7 @@ int StormFromArguments(const std::vector<std::string>& arguments) {
   options.focus = a.All("--focus");
   options.chaos = a.Last("--chaos");
   options.knobs = a.Last("--knobs");
+  options.first = a.Has("--first");
   options.json = a.Has("--json");
   options.verbose = a.Has("-v");
   options.subject = a.Program();

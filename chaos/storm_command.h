@@ -18,6 +18,7 @@ struct StormOptions {
   std::string chaos;  // a spec (spec.h) that holds in each run, "" for none
   std::vector<std::string> focus;  // patterns of points
   std::string knobs;  // further ones of chaos/stormknobs.h, "" for none
+  bool first = false;  // the campaign ends with the first run that fails
   bool json = false;
   bool verbose = false;  // a line for each run
 };
