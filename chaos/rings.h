@@ -12,6 +12,13 @@ namespace gort::chaos {
 // The stack of mp from the frame at fp on, innermost first; fp lies on one of its stacks.
 std::vector<StackFrame> StackFrom(const runtime::m* mp, std::uint64_t fp);
 
+// The functions at a return address, inlined ones first.
+std::vector<StackFrame> FramesOf(std::uint64_t pc);
+
+// The return addresses on the stacks of mp from the frame at fp on, innermost first, at most max;
+// returns how many. Allocates nothing.
+int WalkPcs(const runtime::m* mp, std::uint64_t fp, std::uint64_t* pcs, int max);
+
 // Writes the report (waitfor.h) to standard error if there is a ring. For a process in which no
 // thread runs but the calling one.
 bool ReportRingNow();

@@ -236,8 +236,10 @@ std::vector<StackFrame> FramesAt(std::uint64_t pc) {
   return frames;
 }
 
+}  // namespace
+
 // Follows saved frame pointers from fp while they stay on one of the stacks of mp.
-void WalkFrames(const runtime::m* mp, std::uint64_t fp, std::vector<StackFrame>* stack) {
+int WalkPcs(const runtime::m* mp, std::uint64_t fp, std::uint64_t* pcs, int max) {
   const runtime::g* stacks[] = {mp->g0, mp->gsignal, mp->curg};
   auto on = [](const runtime::g* gp, std::uint64_t p) {
     return gp != nullptr && p >= gp->stack.lo && p + 16 <= gp->stack.hi && p % 8 == 0;
@@ -246,14 +248,25 @@ void WalkFrames(const runtime::m* mp, std::uint64_t fp, std::vector<StackFrame>*
     return std::any_of(std::begin(stacks), std::end(stacks),
                        [&](const runtime::g* gp) { return on(gp, p); });
   };
-  for (int i = 0; i < kMaxFrames && onStack(fp); i++) {
+  int n = 0;
+  while (n < max && onStack(fp)) {
     const auto* frame = reinterpret_cast<const std::uint64_t*>(fp);
-    for (StackFrame& f : FramesAt(frame[1])) stack->push_back(std::move(f));
+    pcs[n++] = frame[1];
     // Out of a signal handler, to what it interrupted, it may go downwards.
     const bool leaves = on(mp->gsignal, fp) && !on(mp->gsignal, frame[0]);
-    if (frame[0] <= fp && !leaves) return;
+    if (frame[0] <= fp && !leaves) break;
     fp = frame[0];
   }
+  return n;
+}
+
+namespace {
+
+void WalkFrames(const runtime::m* mp, std::uint64_t fp, std::vector<StackFrame>* stack) {
+  std::uint64_t pcs[kMaxFrames];
+  const int n = WalkPcs(mp, fp, pcs, kMaxFrames);
+  for (int i = 0; i < n; i++)
+    for (StackFrame& f : FramesAt(pcs[i])) stack->push_back(std::move(f));
 }
 
 // In the middle of a systemstack call: below lies the goroutine, where it called.
@@ -340,6 +353,8 @@ void* Watch(void*) {
 }
 
 }  // namespace
+
+std::vector<StackFrame> FramesOf(std::uint64_t pc) { return FramesAt(pc); }
 
 std::vector<StackFrame> StackFrom(const runtime::m* mp, std::uint64_t fp) {
   std::vector<StackFrame> stack;

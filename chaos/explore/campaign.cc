@@ -1,6 +1,5 @@
 #include "chaos/explore/campaign.h"
 
-#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include <sstream>
 #include <vector>
 
+#include "chaos/explore/eventfile.h"
 #include "chaos/explore/runs.h"
 #include "chaos/explore/shrink.h"
 #include "chaos/explore/zygote.h"
@@ -256,15 +256,17 @@ int Replay(const Task& task) {
   std::uint64_t same = 0;
   Progress progress;
   for (std::uint64_t i = 0; i < task.times; i++) {
-    if (!task.output.empty()) {
-      config.events = open(task.output.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0666);
-      if (config.events < 0) {
-        std::fprintf(stderr, "explore: cannot write %s: %s\n", task.output.c_str(),
-                     std::strerror(errno));
-        return 3;
-      }
+    std::string problem;
+    const bool events = !task.output.empty();
+    if (events && !BeginEventFile(task.output, trace, &problem)) {
+      std::fprintf(stderr, "explore: %s\n", problem.c_str());
+      return 3;
     }
-    const RunReport report = Run(config, !task.echo);
+    const RunReport report = Run(config, !task.echo, task.output);
+    if (events && !FinishEventFile(task.output, report, &problem)) {
+      std::fprintf(stderr, "explore: %s\n", problem.c_str());
+      return 3;
+    }
     const bool equal =
         report.outcome == trace.outcome && (task.echo || TellingLine(report.out) == trace.said);
     same += equal;

@@ -7,6 +7,7 @@
 #include "chaos/explore/inject.h"
 #include "chaos/explore/turn.h"
 #include "chaos/locks.h"
+#include "chaos/rings.h"
 #include "runtime/explore.h"
 #include "runtime/os_linux.h"
 #include "runtime/proc.h"
@@ -15,6 +16,8 @@
 namespace gort::chaos {
 
 namespace {
+
+constexpr int kStackShown = 24;
 
 int out = -1;
 std::int64_t lastGoroutine[kMaxThreads];
@@ -66,6 +69,16 @@ void Head(const char* event) {
   }
   Line("{\"e\":\"%s\",\"step\":%llu,\"t\":%d", event, static_cast<unsigned long long>(TotalSteps()),
        self);
+}
+
+// The stack on which a thread has last asked the explorer.
+void WriteStack(const char* key, int thread) {
+  std::uint64_t pcs[kStackShown];
+  const int n = WalkPcs(MOf(thread), ViewThread(thread).fp, pcs, kStackShown);
+  Line(",\"%s\":[", key);
+  for (int i = 0; i < n; i++)
+    Line("%s\"0x%llx\"", i == 0 ? "" : ",", static_cast<unsigned long long>(pcs[i]));
+  Line("]");
 }
 
 }  // namespace
@@ -144,8 +157,11 @@ void EventLock(const volatile void* lock, bool locked) {
 void EventSwitch(int to, bool preemption) {
   if (out < 0) return;
   Head("switch");
-  Line(",\"from\":%d,\"to\":%d,\"kind\":\"%s\"}\n", CurrentThread(), to,
-       preemption ? "preempt" : "choice");
+  Line(",\"from\":%d,\"to\":%d,\"kind\":\"%s\",\"critical\":%s", CurrentThread(), to,
+       preemption ? "preempt" : "choice", preemption ? "true" : "false");
+  WriteStack("pcs_from", CurrentThread());
+  WriteStack("pcs_to", to);
+  Line("}\n");
 }
 
 void EventEnd(const char* outcome) {

@@ -1,5 +1,6 @@
-// What happens in a run, for those who look at it afterwards: a JSON object on each line of the file
-// descriptor RunConfig::events. chaos/events.h reads it. All of it is nothing while that is -1.
+// What happens in a run, for those who look at it afterwards: a JSON object on each line of a file. chaos/events.h reads it. Before the run the controller writes the header,
+// after it what the program has printed and how it ended; and it puts names to the addresses of
+// stacks, which the run has no time for. All of it is nothing as long as there is none.
 #pragma once
 
 #include <cstdint>

@@ -31,7 +31,6 @@ struct RunConfig {
   bool strict = false;
   const Deviation* deviations = nullptr;
   std::size_t count = 0;
-  int events = -1;  // file descriptor for events.h, -1: none
 };
 
 inline constexpr std::size_t kMaxDeviations = 1 << 20;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cctype>
 #include <chrono>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -81,7 +82,8 @@ RunConfig ConfigOf(const Trace& trace) {
   return config;
 }
 
-RunReport Run(const RunConfig& config, bool keepOutput) {
+RunReport Run(const RunConfig& config, bool keepOutput, const std::string& events) {
+  std::snprintf(shared->events, sizeof shared->events, "%s", events.c_str());
   shared->config = config;
   shared->config.deviations = shared->deviations;
   shared->config.count = std::min(config.count, kMaxDeviations);

@@ -17,8 +17,9 @@ struct RunReport {
   double seconds;
 };
 
-// Makes one run; config.deviations are copied. The numbers are in shared->result.
-RunReport Run(const RunConfig& config, bool keepOutput);
+// Makes one run; config.deviations are copied. The numbers are in shared->result. events: a file that
+// is there, to which the run appends what happens (events.h).
+RunReport Run(const RunConfig& config, bool keepOutput, const std::string& events = "");
 
 // How to run a trace again.
 RunConfig ConfigOf(const Trace& trace);

@@ -313,8 +313,10 @@ void Decide(Reason reason) {
     }
     Hash(Self().v.steps << 20 ^ static_cast<std::uint64_t>(current) << 10 ^
          static_cast<std::uint64_t>(next));
-    if (next != byDefault)
+    if (next != byDefault) {
       Record(Deviation::kSwitch, static_cast<std::uint32_t>(next), reason != Reason::kWait);
+      EventSwitch(next, reason != Reason::kWait);
+    }
   } else if (s.n == 1) {
     next = s.runnable[0];
   }

@@ -78,7 +78,11 @@ void Begin() {
     dup2(outputFile, STDOUT_FILENO);
     dup2(outputFile, STDERR_FILENO);
   }
-  BeginEvents(shared->config.events);
+  if (shared->events[0] != 0) {
+    const int fd = open(shared->events, O_WRONLY | O_APPEND | O_CLOEXEC);
+    if (fd < 0) Fail(shared->events);
+    BeginEvents(fd);
+  }
   BeginRun(shared->config, &shared->result);
   InstallInjections();
 }
