@@ -30,7 +30,8 @@ chaos report  TRACE   [OPTION...] [-- ARGUMENT...]
 
 explore runs a program again and again, one thread at a time, each time in another order of all that
 its threads do; when a run fails it writes the run's trace. replay does the same run again. shrink
-takes out of a trace what the failure does not need. report draws it as a page for a browser. Any
+takes out of a trace what the failure does not need. report draws it as a page for a browser;
+it also takes a file that replay --events has written. Any
 program will do: gort_binary(..., mode = "explore").
 
 explore:
@@ -167,6 +168,11 @@ int ExploreFromArguments(const std::string& command, const std::vector<std::stri
     task.trace = Resolved(line.Has("--trace") ? line.Last("--trace") : own);
   } else {
     task.trace = Resolved(subject.path);
+    if (command == "report" && Contains(task.trace, "{\"gort_events\"")) {
+      ReportOptions drawn{task.trace, Resolved(line.Last("--output")), Resolved(line.Last("--chrome")), "",
+                          task.json};
+      return ReportCommand(drawn);
+    }
     Trace trace;
     if (!LoadTrace(task.trace, &trace, &problem)) return WrongUse(problem);
     program = line.Has("--program") ? Resolved(line.Last("--program")) : trace.program;

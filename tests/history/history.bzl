@@ -90,6 +90,22 @@ def history_bug(commit):
         tests = ["%s_test_%s" % (commit, mode) for mode in MODES],
     )
 
+def history_explore(commit, unfixing, scenario):
+    """The runtime without a fix under a general program, to be explored: COMMIT[-NAME]_explore.
+
+    Args:
+      commit: the folder.
+      unfixing: the way in which the fix is taken back, "" if there is one only.
+      scenario: a program of //chaos/explore/scenarios.
+    """
+    gort_binary(
+        name = "%s%s_explore" % (commit, _suffix(unfixing)),
+        testonly = True,
+        srcs = ["//chaos/explore/scenarios:%s.cc" % scenario],
+        mode = "explore",
+        runtime = ":%s%s_unfixed_runtime" % (commit, _suffix(unfixing)),
+    )
+
 def history_index(name, commits):
     """Declares the index that the tool reads, with all that it names as runfiles.
 
