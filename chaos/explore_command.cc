@@ -169,8 +169,8 @@ int ExploreFromArguments(const std::string& command, const std::vector<std::stri
   } else {
     task.trace = Resolved(subject.path);
     if (command == "report" && Contains(task.trace, "{\"gort_events\"")) {
-      ReportOptions drawn{task.trace, Resolved(line.Last("--output")), Resolved(line.Last("--chrome")), "",
-                          task.json};
+      ReportOptions drawn{task.trace, Resolved(line.Last("--output")),
+                          Resolved(line.Last("--chrome")), "", task.json};
       return ReportCommand(drawn);
     }
     Trace trace;

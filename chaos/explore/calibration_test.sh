@@ -20,18 +20,19 @@ while read -r toy strategy runs least most; do
   fi
   echo "$verdict: $toy by $strategy: ${found:-no result} of $runs, wanted $least to $most"
 done <<'TABLE'
-order    random  200   40  160
-order    pct:1   200   40  160
-patience random  100    0    0
-patience pct:1   200   40  160
-patience burst   200    2  160
-update   default 20     0    0
-update   pct:1   200    0    0
-update   random  200   40  190
-update   pct:2   400    2  200
-relay    pct:1   200    0    0
-relay    pct:3   1000   1  300
-relay    random  400    2  300
-held     mix     200    0    0
+order    random    40    8   32
+order    pct:1    100   40  100
+patience random    60    0    0
+patience pct:1    100   40  100
+patience burst    100    2   80
+update   default   20    0    0
+update   pct:1    200    0    0
+update   random    40    8   40
+update   pct:2   1500    1  300
+relay    pct:1    200    0    0
+relay    pct:2   1000    0    0
+relay    pct:3   4000    1  400
+relay    random    40    4   40
+held     mix      200    0    0
 TABLE
 exit $failed

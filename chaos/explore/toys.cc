@@ -3,8 +3,8 @@
 //
 //   order    depth 1: one goroutine's last step has to come after the other's, which has as many
 //   patience depth 1: as order, but the late one has 400 steps less to go
-//   update   depth 2: between load and store of a counter comes the other one's
-//   relay    depth 3: a goroutine has to be interrupted, twice, by one that is interrupted in between
+//   update   depth 2: in the 60 steps between load and store of a counter come the other one's
+//   relay    depth 3: one goroutine has to stop in a stretch of 200 steps, and then the other one, too
 //   held     no bug at all
 #include <cstring>
 
@@ -55,6 +55,7 @@ void update() {
       meet();
       steps(40);
       const std::uint32_t v = x.Load();
+      steps(60);
       x.Store(v + 1);
       steps(40);
       done.send(0);
@@ -64,20 +65,16 @@ void update() {
   if (x.Load() != 2) found();
 }
 
-// The first goroutine says 1 and 2, the second answers in between: it has to look after the first
-// word, and again, not before 20 steps later, before the second.
+// The first goroutine says 1, and 2 if it has an answer by then; the second answers the 1, and must not
+// hear the 2 by then.
 void relay() {
   auto done = make_chan<int>(2);
   go([=] {
     meet();
     steps(40);
     x.Store(1);
-    steps(3);
-    if (y.Load() == 1) {
-      x.Store(2);
-      steps(3);
-      x.Store(3);
-    }
+    steps(200);
+    if (y.Load() == 1) x.Store(2);
     done.send(0);
   });
   go([=] {
@@ -85,7 +82,7 @@ void relay() {
     steps(40);
     if (x.Load() == 1) {
       y.Store(1);
-      steps(3);
+      steps(200);
       if (x.Load() == 2) found();
     }
     done.send(0);

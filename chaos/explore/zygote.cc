@@ -17,6 +17,7 @@
 #include <cstring>
 
 #include "chaos/explore/inject.h"
+#include "chaos/rings.h"
 #include "chaos/explore/events.h"
 
 namespace gort::chaos {
@@ -108,6 +109,8 @@ void ServeRuns(int (*control)()) {
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) Fail("socketpair");
   outputFile = memfd_create("gort-output", MFD_CLOEXEC);
   if (outputFile < 0) Fail("memfd_create");
+  // The program's debug information is read once, here, and not by every run that fails.
+  FramesOf(reinterpret_cast<std::uint64_t>(__builtin_return_address(0)));
   shared = static_cast<Shared*>(memory);
   shared->config.deviations = shared->deviations;
   shared->timeoutSeconds = 60;
