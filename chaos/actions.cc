@@ -2,6 +2,7 @@
 
 #include <linux/futex.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #include "chaos/helper.h"
 #include "chaos/spec.h"
@@ -42,6 +43,12 @@ runtime::m* DrawM() {
 }
 
 }  // namespace
+
+std::int64_t Nanotime() {
+  timespec now;
+  runtime::rawsyscall(SYS_clock_gettime, CLOCK_MONOTONIC, reinterpret_cast<long>(&now));
+  return now.tv_sec * 1000000000 + now.tv_nsec;
+}
 
 void CallRuntime(void (*f)()) {
   calling = true;
@@ -112,10 +119,10 @@ void SleepIfStarved() {
   const runtime::m* mp = CurrentM();
   if (mp == nullptr || mp->id != id) return;
   const std::int64_t until = starvedUntil;
-  const std::int64_t begin = runtime::nanotime();
+  const std::int64_t begin = Nanotime();
   if (until > begin) {
     runtime::usleep(static_cast<std::uint32_t>((until - begin + 999) / 1000));
-    starvedFor += runtime::nanotime() - begin;
+    starvedFor += Nanotime() - begin;
   }
   // Unless another one is starved by now.
   std::int64_t expected = id;

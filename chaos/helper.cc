@@ -61,17 +61,17 @@ void ShrinkOrMove(g* gp) {
   if (gp->stack.lo == before) runtime::copystack(gp, gp->stack.hi - gp->stack.lo);
 }
 
-// On g0. The goroutine counts as waiting meanwhile, as suspendG wants it.
+// On g0. Goroutines that are parked at this moment, and stay so as long as their scan bit is held. Not
+// by suspendG: it waits for one that has begun to run, and outside of a mark phase that one may be
+// waiting for this P.
 void ShrinkAll(void*) {
-  g* self = runtime::getg()->m->curg;
-  runtime::casGToWaiting(self, runtime::_Grunning, runtime::waitReasonGarbageCollectionScan);
-  runtime::forEachGRace([self](g* gp) {
-    if (gp == self || (runtime::readgstatus(gp) & ~runtime::_Gscan) != runtime::_Gwaiting) return;
-    runtime::suspendGState stopped = runtime::suspendG(gp);
-    if (!stopped.dead) ShrinkOrMove(gp);
-    runtime::resumeG(stopped);
+  runtime::forEachGRace([](g* gp) {
+    if (runtime::readgstatus(gp) != runtime::_Gwaiting ||
+        !runtime::castogscanstatus(gp, runtime::_Gwaiting, runtime::_Gscanwaiting))
+      return;
+    ShrinkOrMove(gp);
+    runtime::casfrom_Gscanstatus(gp, runtime::_Gscanwaiting, runtime::_Gwaiting);
   });
-  runtime::casgstatus(self, runtime::_Gwaiting, runtime::_Grunning);
 }
 
 // On g0, with a P: so neither the number of Ps changes nor does the world stop.

@@ -143,7 +143,7 @@ void Do(const Action& action, Visit* here, std::uint64_t number, runtime::g* gp)
       SendSignal(static_cast<int>(action.number), action.target);
       return;
     case Action::kStarve:
-      Starve(dice.Next(), runtime::nanotime() + action.number * 1000);
+      Starve(dice.Next(), Nanotime() + action.number * 1000);
       return;
     case Action::kPreempt:
       Preempt(gp);

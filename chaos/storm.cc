@@ -36,7 +36,7 @@ bool Blowing() { return blowing && !runtime::panickingNow(); }
 void BeginInterval() {
   const std::int64_t length = knobs.intervalMicros * 1000;
   const std::int64_t start = began;
-  const std::int64_t now = runtime::nanotime();
+  const std::int64_t now = Nanotime();
   const auto number = static_cast<std::uint64_t>((now - start) / length) + 1;
   std::uint64_t newest = interval;
   if (number <= newest || !interval.compare_exchange_strong(newest, number)) return;
@@ -84,7 +84,7 @@ void Fire(StormAction action, runtime::g* gp) {
 // One line, without the C library's streams.
 void Report() {
   char line[600];
-  const double seconds = static_cast<double>(runtime::nanotime() - began) / 1e9;
+  const double seconds = static_cast<double>(Nanotime() - began) / 1e9;
   int n = std::snprintf(line, sizeof line, "chaos: storm: %.3f s, %lld visits", seconds,
                         static_cast<long long>(visited));
   auto add = [&](const char* name, std::int64_t count) {
@@ -112,11 +112,11 @@ void* SendSignals(void*) {
   // Before the helper is ready SIGHUP ends the program.
   while (!Blowing() || !HelperReady()) runtime::usleep(100);
   Dice drawn(MixName(knobs.seed, "signals"));
-  std::int64_t due = runtime::nanotime();
+  std::int64_t due = Nanotime();
   while (Blowing()) {
     const NextSignal next = DrawSignal(knobs, &drawn);
     due += next.waitMicros * 1000;
-    for (std::int64_t left; (left = due - runtime::nanotime()) > 0 && Blowing();)
+    for (std::int64_t left; (left = due - Nanotime()) > 0 && Blowing();)
       runtime::usleep(static_cast<std::uint32_t>(std::min<std::int64_t>(left / 1000 + 1, 10000)));
     if (!Blowing()) break;
     SendSignal(next.signal, next.toProcess ? Action::kProcess : Action::kAnyM);
@@ -140,7 +140,7 @@ bool StormInstalled() { return installed; }
 void AtStormPoint(Point p, runtime::g* gp) {
   if (!installed) return;
   if (p == Point::main_begin) {
-    began = runtime::nanotime();
+    began = Nanotime();
     blowing = true;
   }
   if (p == Point::main_end && blowing.exchange(false) && knobs.report) Report();

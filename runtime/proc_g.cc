@@ -42,7 +42,10 @@ int nallgsArrays;
 void allgsgrow() {
   uintptr ncap = allgs.cap == 0 ? 64 : allgs.cap * 2;
   // No type: gs are not in the collected heap.
-  g** nptr = static_cast<g**>(mallocgc(ncap * sizeof(g*), nullptr));
+  // A thread that comes in from outside has no P to allocate with (needm).
+  bool haveP = getg()->m->p != nullptr || gomaxprocs == 0;
+  g** nptr = static_cast<g**>(haveP ? mallocgc(ncap * sizeof(g*), nullptr)
+                                    : persistentalloc(ncap * sizeof(g*)));
   allgsArrays[nallgsArrays++] = nptr;
   memmove(nptr, allgs.ptr, allgs.len * sizeof(g*));
   allgs.ptr = nptr;

@@ -62,6 +62,29 @@ GORT_TEST("channels between threads and goroutines") {
   b.join();
 }
 
+bool goroutineListIsFull() {
+  bool full = false;
+  runtime::systemstack([&] {
+    runtime::lock(&runtime::allglock);
+    full = runtime::allgs.len == runtime::allgs.cap;
+    runtime::unlock(&runtime::allglock);
+  });
+  return full;
+}
+
+// The thread's own goroutine makes the list grow, and there is no P to allocate with. Found by a storm.
+GORT_TEST("a first callback when the list of goroutines is full") {
+  runtime::ExpectCallbacks();
+  static std::atomic<bool> came;
+  came = false;
+  auto hold = make_chan<bool>();
+  while (!goroutineListIsFull()) go([=] { hold.recv(); });
+  HostThread t([] { runtime::cgocallback([] { came = true; }); });
+  t.join();
+  CHECK_GO(came);
+  hold.close();
+}
+
 GORT_TEST("goroutines, collections and deep stacks inside") {
   runtime::ExpectCallbacks();
   static std::atomic<int> ok;
