@@ -57,8 +57,7 @@ GORT_INLINE std::int64_t blockprofiletime() {
 }
 // Before sg's goroutine is made ready.
 GORT_INLINE void setreleasetime(sudog* sg) {
-  if (GORT_UNLIKELY(sg->releasetime != 0))
-    sg->releasetime = static_cast<std::int64_t>(cputicks());
+  if (GORT_UNLIKELY(sg->releasetime != 0)) sg->releasetime = static_cast<std::int64_t>(cputicks());
 }
 // The calling goroutine has waited for that long, or has made others wait. No runtime lock may be held.
 void blockevent(std::int64_t cycles);
