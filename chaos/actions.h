@@ -14,8 +14,8 @@ extern Dice dice;
 
 const runtime::m* CurrentM();
 
-// Nanotime is the runtime's nanotime, without what TSan would see of that: at some points the thread
-// still counts as a goroutine that another thread may run already.
+// Nanotime is the runtime's nanotime, without what TSan would see of that: at some points the
+// thread still counts as a goroutine that another thread may run already.
 std::int64_t Nanotime();
 
 // CallRuntime calls f, which calls functions of the runtime that may come to points: there nothing

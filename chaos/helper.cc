@@ -61,9 +61,9 @@ void ShrinkOrMove(g* gp) {
   if (gp->stack.lo == before) runtime::copystack(gp, gp->stack.hi - gp->stack.lo);
 }
 
-// On g0. Goroutines that are parked at this moment, and stay so as long as their scan bit is held. Not
-// by suspendG: it waits for one that has begun to run, and outside of a mark phase that one may be
-// waiting for this P.
+// On g0. Goroutines that are parked at this moment, and stay so as long as their scan bit is held.
+// Not by suspendG: it waits for one that has begun to run, and outside of a mark phase that one may
+// be waiting for this P.
 void ShrinkAll(void*) {
   runtime::forEachGRace([](g* gp) {
     if (runtime::readgstatus(gp) != runtime::_Gwaiting ||

@@ -72,7 +72,8 @@ bool goroutineListIsFull() {
   return full;
 }
 
-// The thread's own goroutine makes the list grow, and there is no P to allocate with. Found by a storm.
+// The thread's own goroutine makes the list grow, and there is no P to allocate with. Found by a
+// storm.
 GORT_TEST("a first callback when the list of goroutines is full") {
   runtime::ExpectCallbacks();
   static std::atomic<bool> came;
