@@ -12,6 +12,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Deviations up to which all pairs are tried.
+constexpr std::size_t kPairs = 40;
+
 class Shrinker {
  public:
   Shrinker(const Trace& trace, double seconds,
@@ -77,7 +80,25 @@ class Shrinker {
       smaller |= Pass("leaps of time", leaps);
       smaller |= Pass("preemptions", preemptions);
       smaller |= Pass("other choices", others);
+      if (!smaller && best_.deviations.size() <= kPairs) smaller = PairPass();
     }
+  }
+
+  // What cannot be spared alone can sometimes be spared together with another one. True if any could.
+  bool PairPass() {
+    for (std::size_t i = 0; i < best_.deviations.size(); i++) {
+      for (std::size_t j = i + 1; j < best_.deviations.size(); j++) {
+        if (TimeIsUp()) return false;
+        std::vector<Deviation> rest = best_.deviations;
+        rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(j));
+        rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(i));
+        const std::size_t before = best_.deviations.size();
+        progress_("shrink: " + std::to_string(runs_) + " runs, " + std::to_string(before) +
+                  " deviations left; trying pairs");
+        if (Try(rest) && best_.deviations.size() < before) return true;
+      }
+    }
+    return false;
   }
 
   const Trace& best() const { return best_; }
