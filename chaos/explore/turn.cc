@@ -69,12 +69,21 @@ std::uint64_t failing;  // number of the one that fails, 0: none
 std::uint32_t* following;  // replay: index of the same thread's next deviation
 bool* used;
 
-[[noreturn]] void End(int status) { runtime::rawexit(status); }
+// The runtime's own functions check the stack that they run on, so not even its simplest are called.
+[[noreturn]] void End(int status) {
+  for (;;) runtime::rawsyscall(SYS_exit_group, status);
+}
+
+void Say(const char* text, int n) {
+  runtime::rawsyscall(SYS_write, STDERR_FILENO, reinterpret_cast<long>(text), n);
+}
+
+int ThreadId() { return static_cast<int>(runtime::rawsyscall(SYS_gettid)); }
 
 [[noreturn]] void Broken(const char* why) {
   char line[300];
   const int n = std::snprintf(line, sizeof line, "explore: %s\n", why);
-  runtime::write(2, line, static_cast<std::size_t>(n));
+  Say(line, n);
   End(kExplorerBroken);
 }
 
@@ -189,7 +198,7 @@ void Diverge(const char* how, const Deviation& d) {
   char line[400];
   const int n = std::snprintf(line, sizeof line, "explore: the replay has left its trace: %s\n",
                               result->diverged);
-  runtime::write(2, line, static_cast<std::size_t>(n));
+  Say(line, n);
   End(kDiverged);
 }
 
@@ -331,7 +340,7 @@ void AfterSteps() {
     const int n = std::snprintf(line, sizeof line,
                                 "explore: livelock: %llu steps, and no end; what the threads do:\n",
                                 static_cast<unsigned long long>(result->steps));
-    runtime::write(2, line, static_cast<std::size_t>(n));
+    Say(line, n);
     DescribeThreads();
     End(kLivelockSeen);
   }
@@ -590,7 +599,7 @@ void Explore(Request* r) {
   if (r->kind == Kind::kThreadStart) {
     const int thread = ThreadOfStack();
     AwaitTurn(thread);
-    Self().tid = runtime::gettid();
+    Self().tid = ThreadId();
   } else {
     Settle();
     Self().v.fp = caller;
@@ -659,7 +668,7 @@ void BeginRun(const RunConfig& c, RunRecord* r) {
   current = 0;
   Request first{Kind::kNewThread, nullptr, 0, 0, 0};
   NewThread(&first);
-  threads[0].tid = runtime::gettid();
+  threads[0].tid = ThreadId();
   runtime::explore::gort_explore_stack = reinterpret_cast<void*>(first.result);
   runtime::explore::gort_explorer = Explore;
   Grant();
