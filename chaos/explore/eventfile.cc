@@ -26,8 +26,10 @@ std::string NamedStack(const std::string& line, const std::string& side) {
   while (at < line.size() && line[at] == '"') {
     const std::uint64_t pc = std::strtoull(line.c_str() + at + 1, nullptr, 16);
     for (const StackFrame& frame : FramesOf(pc)) {
-      // What stands for the explorer itself says nothing.
-      if (frame.function.find("explore") != std::string::npos) continue;
+      // The explorer itself, and the atomic operation that asked it, say nothing.
+      if (frame.function.find("explore") != std::string::npos ||
+          frame.function.find("(*atomic.") != std::string::npos)
+        continue;
       stack.String(frame.place.empty() ? frame.function : frame.function + " " + frame.place);
     }
     at = line.find('"', at + 1);
