@@ -29,5 +29,9 @@ done < <("$tool" points | tail -n +2)
 # The symbol table has the hook's name where there is one.
 grep -q pointHook "$without" && fail "a program without points has the hook"
 grep -q pointHook "$with" || fail "a program with points has no hook: this test sees nothing"
+# Nor does a program of another mode have anything of the explorer.
+for program in "$without" "$with"; do
+  grep -qE "gort_explore_(budget|call)" "$program" && fail "$program can be explored"
+done
 [ "$("$without" 2>&1)" = hello ] || fail "the program without points does not run"
 exit $failed
