@@ -47,6 +47,7 @@ explore:
 replay:
   --times N          so many times (default 1)
   --events FILE      write what happens, for report
+  --gdb              run it in this process, under gdb
 shrink:
   --output FILE      where the small trace goes (default TRACE.small)
   --for DURATION     try for so long at most (default 60s)
@@ -96,12 +97,15 @@ int WrongUse(const std::string& problem) {
 // Becomes the program; returns if it cannot.
 int Start(const std::string& program, const Task& task, const std::vector<std::string>& arguments) {
   setenv("CHAOS_EXPLORE", ShowTask(task).c_str(), 1);
-  std::vector<char*> words = {const_cast<char*>(program.c_str())};
+  std::vector<char*> words;
+  if (task.inProcess)
+    for (const char* word : {"gdb", "--args"}) words.push_back(const_cast<char*>(word));
+  words.push_back(const_cast<char*>(program.c_str()));
   for (const std::string& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   std::fflush(nullptr);
-  execv(program.c_str(), words.data());
-  std::fprintf(stderr, "chaos: %s: %s\n", program.c_str(), std::strerror(errno));
+  execvp(words[0], words.data());
+  std::fprintf(stderr, "chaos: %s: %s\n", words[0], std::strerror(errno));
   return kNothingKnown;
 }
 
@@ -136,7 +140,7 @@ int ExploreFromArguments(const std::string& command, const std::vector<std::stri
   Arguments line(arguments, command,
                  {"--runs", "--for", "--seed", "--strategy", "--inject", "--limit", "--trace",
                   "--times", "--events", "--output", "--chrome", "--program"},
-                 {"--all", "--json", "-v", "--help"});
+                 {"--all", "--gdb", "--json", "-v", "--help"});
   if (line.Has("--help")) {
     std::printf("%s", kHelp);
     return kHeld;
@@ -158,6 +162,8 @@ int ExploreFromArguments(const std::string& command, const std::vector<std::stri
   task.all = line.Has("--all");
   task.json = line.Has("--json");
   task.echo = line.Has("-v");
+  task.inProcess = line.Has("--gdb");
+  if (task.inProcess && command != "replay") return WrongUse("--gdb is for replay");
 
   std::string program;
   std::vector<std::string> words = subject.arguments;

@@ -43,22 +43,25 @@ Task DefaultTask() {
 
 [[gnu::used]] const char* const mark = kExploreMark;
 
-int Control() {
+Task TaskFromEnvironment() {
   Task task = DefaultTask();
-  if (const char* text = std::getenv("CHAOS_EXPLORE"); text != nullptr && *text != 0) {
-    std::string problem;
-    if (!ParseTask(text, &task, &problem)) {
-      std::fprintf(stderr, "explore: environment variable CHAOS_EXPLORE: %s\n", problem.c_str());
-      return 2;
-    }
-  }
-  return DoTask(task);
+  const char* text = std::getenv("CHAOS_EXPLORE");
+  std::string problem;
+  if (text == nullptr || ParseTask(text, &task, &problem)) return task;
+  std::fprintf(stderr, "explore: environment variable CHAOS_EXPLORE: %s\n", problem.c_str());
+  std::exit(2);
 }
+
+int Control() { return DoTask(TaskFromEnvironment()); }
+int PrepareHere() { return PrepareReplay(TaskFromEnvironment()); }
 
 void BeforeMain() {
   const char* text = std::getenv("CHAOS_EXPLORE");
   if (text != nullptr && std::strcmp(text, "off") == 0) return;
-  ServeRuns(Control);
+  if (text != nullptr && std::strstr(text, "inprocess=1") != nullptr)
+    RunHere(PrepareHere);
+  else
+    ServeRuns(Control);
 }
 
 // Before anything has an address that matters.

@@ -314,6 +314,13 @@ int Shrink(const Task& task) {
 
 }  // namespace
 
+int PrepareReplay(const Task& task) {
+  Trace trace;
+  if (!LoadForThis(task, &trace)) return 2;
+  Prepare(ConfigOf(trace));
+  return 0;
+}
+
 int DoTask(const Task& asked) {
   Task task = asked;
   if (task.name.empty()) task.name = Executable();

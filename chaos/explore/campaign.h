@@ -41,6 +41,10 @@ std::string ShowTask(const Task& task);
 // another version); 3: a run broke.
 int DoTask(const Task& task);
 
+// Has the run that begins in this process next (RunHere) replay the task's trace. 0, or 2 if there is
+// no such trace.
+int PrepareReplay(const Task& task);
+
 // The telling line of what a failing run printed: the fatal error, the panic, the report's head.
 std::string TellingLine(const std::string& out);
 

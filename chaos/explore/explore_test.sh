@@ -33,6 +33,9 @@ expect 0 "small.html" "$tool" report small.trace --output small.html --chrome sm
 grep -q "<html" small.html && grep -q "toy" small.html || { echo "FAIL: no page"; failed=1; }
 grep -q '"ph"' small.json || { echo "FAIL: no Chrome trace"; failed=1; }
 
+# As replay --gdb has it: the run in the process itself.
+CHAOS_EXPLORE=$'command=replay\ninprocess=1\ntrace=small.trace' expect 2 "panic: toy" "$toys" update
+
 # The same seeds make the same schedules.
 for i in 1 2; do
   "$tool" explore "$toys" --runs 40 --seed 5 --json -- held | sed 's/"[a-z_]*seconds":[^,}]*,//g' >json$i

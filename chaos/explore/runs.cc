@@ -82,13 +82,17 @@ RunConfig ConfigOf(const Trace& trace) {
   return config;
 }
 
-RunReport Run(const RunConfig& config, bool keepOutput, const std::string& events) {
-  std::snprintf(shared->events, sizeof shared->events, "%s", events.c_str());
+void Prepare(const RunConfig& config) {
   shared->config = config;
   shared->config.deviations = shared->deviations;
   shared->config.count = std::min(config.count, kMaxDeviations);
   if (config.count > 0 && config.deviations != shared->deviations)
     std::memcpy(shared->deviations, config.deviations, shared->config.count * sizeof(Deviation));
+}
+
+RunReport Run(const RunConfig& config, bool keepOutput, const std::string& events) {
+  std::snprintf(shared->events, sizeof shared->events, "%s", events.c_str());
+  Prepare(config);
   shared->keepOutput = keepOutput;
   const auto start = std::chrono::steady_clock::now();
   RunOnce();

@@ -21,6 +21,9 @@ struct RunReport {
 // is there, to which the run appends what happens (events.h).
 RunReport Run(const RunConfig& config, bool keepOutput, const std::string& events = "");
 
+// Hands a configuration over to the next run.
+void Prepare(const RunConfig& config);
+
 // How to run a trace again.
 RunConfig ConfigOf(const Trace& trace);
 

@@ -48,6 +48,15 @@ void WriteByte(int fd, char byte) {
     if (errno != EINTR) _exit(3);
 }
 
+void Share() {
+  void* memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) Fail("no memory to share with the runs");
+  shared = static_cast<Shared*>(memory);
+  shared->config.deviations = shared->deviations;
+  shared->timeoutSeconds = 60;
+}
+
 // Waits for the run, and ends it when its time is up.
 void Await(pid_t run) {
   shared->timedOut = false;
@@ -101,19 +110,29 @@ void RunOnce() {
   if (!ReadByte(toZygote, &byte)) std::exit(3);
 }
 
+void RunHere(int (*prepare)()) {
+  Share();
+  const pid_t child = fork();
+  if (child < 0) Fail("fork");
+  if (child == 0) {
+    const int status = prepare();
+    std::fflush(nullptr);
+    _exit(status);
+  }
+  int status = 0;
+  while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  if (status != 0) _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 3);
+  Begin();
+}
+
 void ServeRuns(int (*control)()) {
-  void* memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE,
-                      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   int sockets[2];
-  if (memory == MAP_FAILED) Fail("no memory to share with the runs");
+  Share();
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) != 0) Fail("socketpair");
   outputFile = memfd_create("gort-output", MFD_CLOEXEC);
   if (outputFile < 0) Fail("memfd_create");
   // The program's debug information is read once, here, and not by every run that fails.
   FramesOf(reinterpret_cast<std::uint64_t>(__builtin_return_address(0)));
-  shared = static_cast<Shared*>(memory);
-  shared->config.deviations = shared->deviations;
-  shared->timeoutSeconds = 60;
   std::fflush(nullptr);
   const pid_t controller = fork();
   if (controller < 0) Fail("fork");

@@ -33,6 +33,10 @@ extern int outputFile;  // what a run prints, when it is kept
 // In the controller: one run as shared->config says.
 void RunOnce();
 
+// For a debugger: one run in this very process. A child calls `prepare`, which fills in shared->config
+// and returns 0; any other value ends the process with it.
+void RunHere(int (*prepare)());
+
 // Forks the controller, which ends with the result of `control`, and serves it. Returns only in a run.
 void ServeRuns(int (*control)());
 
