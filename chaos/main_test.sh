@@ -172,8 +172,8 @@ run 2 verify goood
 shows "unknown bug goood; did you mean good?"
 run 2 verfy
 shows "unknown command verfy; did you mean verify?"
-run 2 storm
-shows "The commands there are: list verify repro points help"
+run 2 strom
+shows "The commands there are: list verify repro points storm faults explore replay shrink report help"
 run 2 verify --rnus 3
 shows "unknown option --rnus; did you mean --runs?"
 run 2 verify --runs 0

@@ -37,10 +37,7 @@ std::string StateOf(const ThreadView& v) {
   return v.due == INT64_MAX ? "waits for ever" : "waits until a time";
 }
 
-}  // namespace
-
 void DescribeThreads() {
-  LeaveTheRuntime();
   std::string text;
   for (int i = 0; i < ThreadCount(); i++) {
     const ThreadView v = ViewThread(i);
@@ -59,6 +56,13 @@ void DescribeThreads() {
     }
   }
   runtime::write(2, text.data(), text.size());
+}
+
+}  // namespace
+
+void DescribeLivelock() {
+  LeaveTheRuntime();
+  if (!ReportRingNow()) DescribeThreads();
 }
 
 void DescribeDeadlock() {

@@ -6,7 +6,7 @@ namespace gort::chaos {
 // On standard error: the ring of threads and what they wait for, if there is one, as the watcher
 // draws it; else what each thread waits for. The explorer has ended: nothing runs any more.
 void DescribeDeadlock();
-// What each thread does, a line each.
-void DescribeThreads();
+// The same for threads that run for ever: the ring if there is one, else what each thread does.
+void DescribeLivelock();
 
 }  // namespace gort::chaos

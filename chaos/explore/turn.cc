@@ -341,7 +341,7 @@ void AfterSteps() {
                                 "explore: livelock: %llu steps, and no end; what the threads do:\n",
                                 static_cast<unsigned long long>(result->steps));
     Say(line, n);
-    DescribeThreads();
+    DescribeLivelock();
     End(kLivelockSeen);
   }
   int runnable = 0;
