@@ -7,6 +7,9 @@ tool=$PWD/$1
 seeds=$2
 seconds=$3
 shift 3
+# A single seed is for every day: there the trace is made smaller, not as small as can be.
+shrinking=60
+[ "$seeds" -gt 1 ] || shrinking=10
 programs=("${@/#/$PWD/}")
 unset BUILD_WORKING_DIRECTORY
 cd "$TEST_TMPDIR" || exit 1
@@ -34,7 +37,7 @@ for entry in "${programs[@]}"; do
     times+=("$(sed -nE 's/.*"first_failure_seconds":([0-9.e+-]+).*/\1/p' <<<"$found")")
     [ $i -eq 0 ] || [ "$seeds" -gt 1 ] || continue
     "$tool" replay "$name.trace" --times 10 >out 2>&1 || fail "$name: $(tail -3 out)"
-    "$tool" shrink "$name.trace" --for 60s --output "$name.small" >shrunk 2>&1 || fail "$name: $(tail -3 shrunk)"
+    "$tool" shrink "$name.trace" --for ${shrinking}s --output "$name.small" >shrunk 2>&1 || fail "$name: $(tail -3 shrunk)"
     "$tool" replay "$name.small" --times 10 >out 2>&1 || fail "$name: small: $(tail -3 out)"
     echo "$name: $(sed -nE 's/.*"outcome":"([^"]*)".*/\1/p' <<<"$found"); $(head -1 shrunk)"
   done
