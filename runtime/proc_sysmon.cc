@@ -177,7 +177,8 @@ bool preemptall() {
   bool res = false;
   for (std::int32_t i = 0; i < allp.len; i++) {
     p* pp = allp[i];
-    if (pp->status.Load() != _Prunning) continue;
+    // Not there yet when procresize itself gives up, and the world is frozen for the dump.
+    if (pp == nullptr || pp->status.Load() != _Prunning) continue;
     if (preemptone(pp)) res = true;
   }
   return res;
