@@ -273,8 +273,10 @@ extern "C" [[noreturn]] void gort_newstack(g* gp) {
       POINT(newstack_put_off);
       gogo(gp);
     }
-  } else if (fits && stackguard0 != stackForceMove && dbg.stackmoveall <= 0) {
-    // A request that was meant for another goroutine and hit this thread's limit after the switch.
+  } else if (fits && (gp->pinned || (stackguard0 != stackForceMove && dbg.stackmoveall <= 0))) {
+    // A request that was meant for another goroutine and hit this thread's limit after the switch, or one
+    // to move a stack that does not move.
+    gp->stackguard0 = gp->stack.lo + stackGuard;
     gogo(gp);
   }
 

@@ -215,6 +215,24 @@ GORT_TEST("pinned goroutines keep containers with inner pointers") {
   for (int i = 0; i < 4; i++) CHECK_GO(done.recv() == 4950);
 }
 
+// A preemption request that was meant for another goroutine finds this one on the thread; and one to move.
+GORT_TEST("requests that a pinned goroutine cannot follow are dropped",
+          Env{{"GODEBUG", "stackmoveall=1"}}) {
+  auto done = make_chan<bool>();
+  go_pinned([=] {
+    runtime::stack before = stackbounds();
+    for (int i = 0; i < 1000; i++) {
+      runtime::setstackguard(runtime::stackPreempt);
+      useStack(1);
+      moveStackOnNextCall();
+      useStack(1);
+    }
+    CHECK_GO(stackbounds().lo == before.lo);
+    done.send(true);
+  });
+  CHECK_GO(done.recv());
+}
+
 TEST_CASE("a pinned goroutine that needs more than its stack ends the program") {
   Result r = run_go([] {
     auto done = make_chan<bool>();

@@ -70,7 +70,6 @@ __attribute__((constructor(101))) void FixAddresses() {
   if (now != -1 && (now & ADDR_NO_RANDOMIZE) == 0 &&
       personality(static_cast<unsigned long>(now) | ADDR_NO_RANDOMIZE) != -1) {
     // A sandbox may refuse it: then addresses are the same in all runs of one process only.
-    char** argv = nullptr;
     std::FILE* file = std::fopen("/proc/self/cmdline", "re");
     static char text[1 << 16];
     const std::size_t n = file == nullptr ? 0 : std::fread(text, 1, sizeof text - 1, file);
@@ -79,8 +78,7 @@ __attribute__((constructor(101))) void FixAddresses() {
     std::size_t count = 0;
     for (std::size_t i = 0; i < n && count < 4095; i += std::strlen(text + i) + 1)
       arguments[count++] = text + i;
-    argv = arguments;
-    if (count > 0 && n < sizeof text - 1) execv("/proc/self/exe", argv);
+    if (count > 0 && n < sizeof text - 1) execv("/proc/self/exe", arguments);
   }
   runtime::explore::beforeMain = BeforeMain;
 }

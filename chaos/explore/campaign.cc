@@ -1,18 +1,14 @@
 #include "chaos/explore/campaign.h"
 
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <set>
-#include <sstream>
 #include <vector>
 
 #include "chaos/explore/eventfile.h"
@@ -85,7 +81,7 @@ Trace TraceOf(const RunConfig& config, const RunReport& report) {
 }
 
 struct Totals {
-  std::uint64_t runs = 0, failed = 0, livelocks = 0, repeated = 0;
+  std::uint64_t runs = 0, failed = 0, livelocks = 0;
   std::uint64_t firstFailure = 0;  // number of the run, from 1; 0: none
   double firstFailureAfter = 0;  // seconds
   std::set<std::uint64_t> schedules;
@@ -207,7 +203,6 @@ int Explore(const Task& task) {
       const std::uint64_t hash = r.hash, steps = r.steps;
       const std::uint32_t count = r.count;
       const RunReport again = Run(config, true);
-      t.repeated++;
       if (r.hash != hash || r.steps != steps || r.count != count ||
           again.outcome != report.outcome) {
         progress.Clear();

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -94,10 +93,8 @@ RunReport Run(const RunConfig& config, bool keepOutput, const std::string& event
   std::snprintf(shared->events, sizeof shared->events, "%s", events.c_str());
   Prepare(config);
   shared->keepOutput = keepOutput;
-  const auto start = std::chrono::steady_clock::now();
   RunOnce();
   RunReport report;
-  report.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   const int status = shared->waitStatus;
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   report.broken = shared->timedOut || code == kExplorerBroken;

@@ -14,7 +14,6 @@ struct RunReport {
   std::string out;  // standard output and error, if kept
   bool failed;
   bool broken;  // nothing can be said of the program
-  double seconds;
 };
 
 // Makes one run; config.deviations are copied. The numbers are in shared->result. events: a file that

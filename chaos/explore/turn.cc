@@ -37,7 +37,6 @@ struct Thread {
   ThreadView v;
   std::uint32_t turn;  // futex: 1 when the turn has come
   int tid;  // 0 before the thread has run
-  bool interrupted;  // a signal has ended its wait
   std::uint64_t signals;  // pending, bit sig - 1
   std::uint64_t lastTurn;  // number of its last turn
   std::uint64_t waitNumber;  // order of waiters of one futex
@@ -221,6 +220,12 @@ const Deviation* Take(Deviation::Kind kind) {
   return nullptr;
 }
 
+// Replay: something is to be done at this step, or was to be done before it.
+bool DeviatesHere() {
+  const std::uint32_t next = Self().nextDeviation;
+  return next < config.count && config.deviations[next].step <= Self().v.steps;
+}
+
 // ---- the turn ----
 
 void FutexWait(std::uint32_t* word) {
@@ -245,8 +250,6 @@ void Hand(int next) {
   __atomic_store_n(word, 1, __ATOMIC_RELEASE);
   runtime::rawsyscall(SYS_futex, reinterpret_cast<long>(word), FUTEX_WAKE_PRIVATE, 1);
 }
-
-void DeliverSignals();
 
 // The turn goes to `next`; returns when the calling thread has it again.
 void SwitchTo(int next, Reason reason) {
@@ -353,9 +356,7 @@ void AfterSteps() {
   if (Lenience() <= 0) {
     Decide(Reason::kFairness);
   } else if (config.replay) {
-    const std::uint32_t next = Self().nextDeviation;
-    if (next < config.count && config.deviations[next].step <= Self().v.steps)
-      Decide(Reason::kStep);
+    if (DeviatesHere()) Decide(Reason::kStep);
   } else if (contended && patience <= 0) {
     Decide(Reason::kStep);
   } else if (woken) {
@@ -412,7 +413,6 @@ void Interrupt(int thread, int sig) {
   EventSignal(sig, "sent", thread);
   if (t.v.state != ThreadView::kFutex && t.v.state != ThreadView::kSleeping) return;
   MakeRunnable(thread);
-  t.interrupted = true;
 }
 
 // ---- requests ----
@@ -477,12 +477,7 @@ void Wake(Request* r) {
   r->result = woken;
   if (woken == 0) return;
   Account(1);
-  bool decided = !config.replay;
-  if (config.replay) {
-    const std::uint32_t next = Self().nextDeviation;
-    decided = next < config.count && config.deviations[next].step <= Self().v.steps;
-  }
-  if (decided) Decide(Reason::kWoken);
+  if (!config.replay || DeviatesHere()) Decide(Reason::kWoken);
 }
 
 void SleepOn(const volatile void* futex, std::int64_t ns) {
@@ -493,7 +488,6 @@ void SleepOn(const volatile void* futex, std::int64_t ns) {
   self.v.futex = futex;
   self.v.due = ns < 0 || ns > kNever - result->now ? kNever : result->now + ns;
   self.waitNumber = ++waitNumber;
-  self.interrupted = false;
   EventWait(futex, ns);
   WaitForTurn();
 }
@@ -549,7 +543,8 @@ void Answer(Request* r) {
       return;
     case Kind::kSignalProcess: {
       Account(1);
-      // The first thread unless somebody decides otherwise; one that blocks it passes it on.
+      // The first thread unless somebody decides otherwise. Other than in the kernel, one that blocks the
+      // signal keeps it until it does not.
       int thread = 0;
       if (config.replay) {
         if (const Deviation* d = Take(Deviation::kSignal)) thread = static_cast<int>(d->what);

@@ -139,9 +139,9 @@ void ServeRuns(int (*control)()) {
   if (controller == 0) {
     close(sockets[0]);
     toZygote = sockets[1];
-    shared->exitStatus = control();
+    const int status = control();
     std::fflush(nullptr);
-    _exit(shared->exitStatus);
+    _exit(status);
   }
   close(sockets[1]);
   char byte;

@@ -19,7 +19,6 @@ struct Shared {
       keepOutput;  // of the run, in the file `output`; else it goes where the program's output goes
   int timeoutSeconds;  // real time, after which a run is killed
   char events[4096];  // the file to which the run appends its events (events.h), "": none
-  int exitStatus;  // of the whole program, when the controller has done
   Deviation deviations[kMaxDeviations];  // of config
   // From the zygote and the run.
   int waitStatus;  // as of waitpid

@@ -35,7 +35,6 @@ for entry in "${programs[@]}"; do
       continue
     fi
     times+=("$(sed -nE 's/.*"first_failure_seconds":([0-9.e+-]+).*/\1/p' <<<"$found")")
-    [ $i -eq 0 ] || [ "$seeds" -gt 1 ] || continue
     "$tool" replay "$name.trace" --times 10 >out 2>&1 || fail "$name: $(tail -3 out)"
     "$tool" shrink "$name.trace" --for ${shrinking}s --output "$name.small" >shrunk 2>&1 || fail "$name: $(tail -3 shrunk)"
     "$tool" replay "$name.small" --times 10 >out 2>&1 || fail "$name: small: $(tail -3 out)"

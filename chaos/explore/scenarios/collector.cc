@@ -1,5 +1,6 @@
 // Goroutines collect, ask for statistics, make objects of all sizes and keep some, while the array of
-// spans grows and stacks shrink: nothing is lost, nothing is freed early.
+// spans grows and stacks shrink: nothing is lost, nothing is freed early. With GORT_SCENARIO_SPANS in the
+// environment that array is first brought near its size, which takes a long time.
 #include "runtime/go.h"
 
 using namespace gort;
