@@ -358,12 +358,12 @@ void unlockWithRank(mutex* l) {
   });
 }
 
-void acquireLockRank(lockRank rank) {
+GORT_NOSPLIT void acquireLockRank(lockRank rank) {
   if (rankedM() == nullptr) return;
   systemstack([&] { recordLock(rankedM(), 0, rank); });
 }
 
-void releaseLockRank(lockRank rank) {
+GORT_NOSPLIT void releaseLockRank(lockRank rank) {
   if (rankedM() == nullptr) return;
   systemstack([&] {
     m* mp = rankedM();

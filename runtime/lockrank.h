@@ -89,7 +89,9 @@ lockRank getLockRank(mutex* l);
 void lockWithRank(mutex* l, lockRank rank);
 void unlockWithRank(mutex* l);
 
-// Bookkeeping for things that order like a lock without being one (the _Gscan bit).
+// Bookkeeping for things that order like a lock without being one (the _Gscan bit). Neither checks the
+// stack: a goroutine that lost its M between the two would leave the rank behind on it, and one that moved
+// would take the bit of itself.
 void acquireLockRank(lockRank rank);
 void releaseLockRank(lockRank rank);
 // Says that l may be taken from here, so that a rare path cannot hide a violation.

@@ -259,7 +259,7 @@ suspendGState suspendG(g* gp) {
         // The bit is ours. Withdraw the request, which may still be pending.
         gp->preemptStop = false;
         gp->preempt = false;
-        gp->stackguard0 = gp->stack.lo + stackGuard;
+        gp->stackguard0 = unaskedguard(gp);
         return {gp, false, stopped};
       case _Grunning:
         // Asked already, and the signal is on its way still?

@@ -33,7 +33,7 @@ void execute(g* gp, bool inheritTime) {
   casgstatus(gp, _Grunnable, _Grunning);
   gp->waitsince = 0;
   gp->preempt = false;
-  gp->stackguard0 = gp->stack.lo + stackGuard;
+  gp->stackguard0 = unaskedguard(gp);
   if (!inheritTime) mp->p->schedtick++;
   std::int32_t hz = sched.profilehz;
   if (GORT_UNLIKELY(mp->profilehz != hz)) setThreadCPUProfiler(hz);

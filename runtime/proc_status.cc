@@ -74,7 +74,7 @@ void dumpgstatus(g* gp) {
         ",  g->atomicstatus=", readgstatus(thisg), "\n");
 }
 
-void casgstatus(g* gp, std::uint32_t oldval, std::uint32_t newval) {
+GORT_NOSPLIT void casgstatus(g* gp, std::uint32_t oldval, std::uint32_t newval) {
   if (GORT_UNLIKELY((oldval & _Gscan) != 0 || (newval & _Gscan) != 0 || oldval == newval))
     badincoming(oldval, newval);
   if constexpr (staticLockRanking) {

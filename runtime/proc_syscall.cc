@@ -157,7 +157,7 @@ void exitsyscall1(void* arg) {
   casgstatus(gp, _Gsyscall, _Grunning);
   gp->syscallsp = 0;
   mp->locks--;
-  gp->stackguard0 = gp->preempt ? stackPreempt : gp->stack.lo + stackGuard;
+  gp->stackguard0 = gp->preempt ? stackPreempt : unaskedguard(gp);
   gp->throwsplit = false;
 }
 

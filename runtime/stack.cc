@@ -170,7 +170,7 @@ void copystack(g* gp, uintptr newsize) {
   adjustpanics(gp, old.lo, old.hi, a.delta);
 
   gp->stack = nw;
-  gp->stackguard0 = nw.lo + stackGuard;  // may overwrite a preemption request, which sysmon repeats
+  gp->stackguard0 = unaskedguard(gp);  // may overwrite a preemption request, which sysmon repeats
   gp->sched.sp = nw.hi - used;
   gp->stktopsp += a.delta;
   adjustwords(a, nw.hi - ncopy, nw.hi);
@@ -255,7 +255,7 @@ extern "C" [[noreturn]] void gort_newstack(g* gp) {
     throw_("runtime: split stack overflow");
   }
   if (preempt) {
-    gp->stackguard0 = gp->stack.lo + stackGuard;
+    gp->stackguard0 = unaskedguard(gp);
     if (canPreemptM(mp)) {
       if (mp->p == nullptr && mp->locks == 0) throw_("runtime: g is running but p is not");
       if (fits) {
@@ -273,17 +273,17 @@ extern "C" [[noreturn]] void gort_newstack(g* gp) {
       POINT(newstack_put_off);
       gogo(gp);
     }
-  } else if (fits && (gp->pinned || (stackguard0 != stackForceMove && dbg.stackmoveall <= 0))) {
+  } else if (fits && (gp->pinned || stackguard0 != stackForceMove)) {
     // A request that was meant for another goroutine and hit this thread's limit after the switch, or one
     // to move a stack that does not move.
-    gp->stackguard0 = gp->stack.lo + stackGuard;
+    gp->stackguard0 = unaskedguard(gp);
     gogo(gp);
   }
 
   uintptr oldsize = gp->stack.hi - gp->stack.lo;
   uintptr used = gp->stack.hi - sp;
   uintptr newsize = oldsize;
-  if (stackguard0 != stackForceMove && !(dbg.stackmoveall > 0 && fits)) newsize *= 2;
+  if (stackguard0 != stackForceMove) newsize *= 2;
   while (newsize - used < framesize + stackGuard) {
     newsize *= 2;
     if (newsize > maxstackceiling) break;

@@ -1,6 +1,7 @@
 // Goroutine stacks: allocation, growth by copying, shrinking. Ports stack.go.
 #pragma once
 
+#include "runtime1.h"
 #include "runtime2.h"
 
 namespace gort::runtime {
@@ -24,6 +25,12 @@ inline constexpr uintptr stackGuard = stackNosplit + stackSystem + stackSmall;
 inline constexpr uintptr stackPreempt = ~uintptr(0) & uintptr(-1314);
 inline constexpr uintptr stackFork = ~uintptr(0) & uintptr(-1234);
 inline constexpr uintptr stackForceMove = ~uintptr(0) & uintptr(-275);
+
+// g.stackguard0 as long as nobody asks for anything. GODEBUG=stackmoveall=1 asks all the time.
+GORT_INLINE uintptr unaskedguard(const g* gp) {
+  if (GORT_UNLIKELY(dbg.stackmoveall > 0) && !gp->pinned) return stackForceMove;
+  return gp->stack.lo + stackGuard;
+}
 
 inline constexpr uintptr _StackCacheSize = 32 << 10;
 

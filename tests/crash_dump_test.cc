@@ -114,11 +114,9 @@ void blockedInMany() {
   });
   auto waiting = [] {
     int n = 0;
-    runtime::forEachGRace(
-        [&](runtime::g* gp) {
-          n += runtime::readgstatus(gp) == runtime::_Gwaiting &&
-               !runtime::isSystemGoroutine(gp, false);
-        });
+    runtime::forEachGRace([&](runtime::g* gp) {
+      n += runtime::readgstatus(gp) == runtime::_Gwaiting && !runtime::isSystemGoroutine(gp, false);
+    });
     return n;
   };
   while (waiting() < 11) runtime::Gosched();

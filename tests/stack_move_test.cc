@@ -215,7 +215,28 @@ GORT_TEST("pinned goroutines keep containers with inner pointers") {
   for (int i = 0; i < 4; i++) CHECK_GO(done.recv() == 4950);
 }
 
-// A preemption request that was meant for another goroutine finds this one on the thread; and one to move.
+// The address of the stack, in a function that checks it.
+GORT_NOINLINE std::uintptr_t whereAmI() {
+  int here[16];
+  KEEP_FRAME(here);
+  return stackbounds().lo;
+}
+GORT_TEST("stackmoveall moves a stack at every call", Env{{"GODEBUG", "stackmoveall=1"}}) {
+  auto turn = [] {
+    auto* pp = static_cast<runtime::p*>(runtime::getg()->m->p);
+    return std::pair<runtime::p*, std::uint32_t>(pp, pp->schedtick);
+  };
+  for (int i = 0; i < 1000; i++) {
+    auto during = turn();
+    std::uintptr_t before = stackbounds().lo;
+    std::uintptr_t now = whereAmI();
+    // A preemption takes the place of the move.
+    CHECK_GO(now != before || during != turn());
+  }
+}
+
+// A preemption request that was meant for another goroutine finds this one on the thread;
+// and one to move.
 GORT_TEST("requests that a pinned goroutine cannot follow are dropped",
           Env{{"GODEBUG", "stackmoveall=1"}}) {
   auto done = make_chan<bool>();
