@@ -16,6 +16,7 @@
 #include "chaos/campaign.h"
 #include "chaos/explore/campaign.h"
 #include "chaos/explore/mark.h"
+#include "chaos/points.h"
 #include "chaos/report_command.h"
 
 namespace gort::chaos {
@@ -38,7 +39,9 @@ explore:
   --runs N           so many runs (default 100, or as many as --for allows)
   --for DURATION     for so long: 90s, 30m, 2h
   --seed N           seed of the first run (default 1); each run has the next one
-  --strategy NAME    random, burst, pct:DEPTH, starve, or mix (default): all of them in turn
+  --strategy NAME    random, burst, pct:DEPTH, starve, or mix (default): all of them in turn;
+                     bounded:BOUND makes all runs with at most so many preemptions
+  --focus PATTERN    switch threads only at the points that match (chaos points); several times
   --inject P         with probability P at each named point, move the goroutine's stack, preempt it or
                      signal it; in a quarter of the runs one allocation fails (default 0)
   --limit N          steps after which a run is cut off as a livelock (default: 40 times the longest)
@@ -139,7 +142,7 @@ int Report(const std::string& program, Task task, const std::vector<std::string>
 int ExploreFromArguments(const std::string& command, const std::vector<std::string>& arguments) {
   Arguments line(arguments, command,
                  {"--runs", "--for", "--seed", "--strategy", "--inject", "--limit", "--trace",
-                  "--times", "--events", "--output", "--chrome", "--program"},
+                  "--times", "--events", "--output", "--chrome", "--program", "--focus"},
                  {"--all", "--gdb", "--json", "-v", "--help"});
   if (line.Has("--help")) {
     std::printf("%s", kHelp);
@@ -156,6 +159,12 @@ int ExploreFromArguments(const std::string& command, const std::vector<std::stri
   for (const char* key : {"runs", "seed", "strategy", "inject", "limit", "times"})
     if (const std::string option = "--" + std::string(key); line.Has(option))
       text += std::string(key) + "=" + line.Last(option) + "\n";
+  std::string focus;
+  for (const std::string& pattern : line.All("--focus")) {
+    if (MatchPoints(pattern).empty()) return WrongUse("--focus: " + UnknownPoint(pattern));
+    focus += (focus.empty() ? "" : " ") + pattern;
+  }
+  text += "focus=" + focus + "\n";
   Task task;
   std::string problem;
   if (!ParseTask(text, &task, &problem)) return WrongUse(problem);

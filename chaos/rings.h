@@ -19,6 +19,11 @@ std::vector<StackFrame> FramesOf(std::uint64_t pc);
 // returns how many. Allocates nothing.
 int WalkPcs(const runtime::m* mp, std::uint64_t fp, std::uint64_t* pcs, int max);
 
+// The ring that stands now as a number that is the same as long as the same threads are in it, each still in
+// the same wait; 0 if there is none. For a process in which no thread runs but the calling one. Allocates
+// nothing.
+std::uint64_t RingNow();
+
 // Writes the report (waitfor.h) to standard error if there is a ring. For a process in which no
 // thread runs but the calling one.
 bool ReportRingNow();

@@ -54,6 +54,7 @@ constexpr unsigned kSecondLookAfter = 20000;
 constexpr int kLooks = 25;  // before a cycle is believed
 constexpr int kVisitsShown = 12;
 constexpr int kMaxFrames = 64;
+constexpr int kLongestRing = 64;
 
 // One M that waits, as one look has it.
 struct WaitingM {
@@ -96,7 +97,7 @@ bool KernelAgrees(const WaitingM& s) {
 
 // The M that runs gp, and cannot be made to let go of it as long as it waits itself.
 runtime::m* RunnerOf(runtime::g* gp) {
-  if ((runtime::readgstatus(gp) & ~runtime::_Gscan) != runtime::_Grunning) return nullptr;
+  if ((gp->atomicstatus.Load() & ~runtime::_Gscan) != runtime::_Grunning) return nullptr;
   return gp->m;
 }
 
@@ -126,7 +127,7 @@ runtime::m* StuckThread() {
 
 bool ReceiverIsRunnable() {
   runtime::g* gp = runtime::sigreceiver;
-  return gp != nullptr && (runtime::readgstatus(gp) & ~runtime::_Gscan) == runtime::_Grunnable;
+  return gp != nullptr && (gp->atomicstatus.Load() & ~runtime::_Gscan) == runtime::_Grunnable;
 }
 
 // Who keeps the receiver of signals from a P: who has stopped the world, or, if every P is taken by
@@ -166,27 +167,31 @@ bool OtherWait(runtime::m* mp, WaitingM* w) {
   return w->owner != nullptr;
 }
 
+// What mp waits for; false if it waits for nothing that is known.
+bool WaitOf(runtime::m* mp, WaitingM* w) {
+  *w = {mp, Waiter::kLock, nullptr, nullptr, nullptr, nullptr, mp->waits, mp->waitingfp};
+  if (runtime::mutex* lock = mp->waitinglock; lock != nullptr && lock != &runtime::deadlock) {
+    w->lock = lock;
+    w->owner = lock->owner;
+  } else if (mp->waitingreceiver) {
+    // In a handler: whatever the interrupted code waits for does not matter now.
+    w->kind = Waiter::kReceiver;
+    w->gp = runtime::sigreceiver;
+    w->owner = ReceiverKeptBy();
+  } else if (runtime::g* gp = mp->waitinggoroutine; gp != nullptr) {
+    w->kind = Waiter::kGoroutine;
+    w->gp = gp;
+    w->owner = RunnerOf(gp);
+  } else {
+    return OtherWait(mp, w);
+  }
+  return true;
+}
+
 std::vector<WaitingM> Look() {
   std::vector<WaitingM> waiting;
-  for (runtime::m* mp = runtime::allm; mp != nullptr; mp = mp->alllink) {
-    WaitingM w{mp, Waiter::kLock, nullptr, nullptr, nullptr, nullptr, mp->waits, mp->waitingfp};
-    if (runtime::mutex* lock = mp->waitinglock; lock != nullptr && lock != &runtime::deadlock) {
-      w.lock = lock;
-      w.owner = lock->owner;
-    } else if (mp->waitingreceiver) {
-      // In a handler: whatever the interrupted code waits for does not matter now.
-      w.kind = Waiter::kReceiver;
-      w.gp = runtime::sigreceiver;
-      w.owner = ReceiverKeptBy();
-    } else if (runtime::g* gp = mp->waitinggoroutine; gp != nullptr) {
-      w.kind = Waiter::kGoroutine;
-      w.gp = gp;
-      w.owner = RunnerOf(gp);
-    } else if (!OtherWait(mp, &w)) {
-      continue;
-    }
-    waiting.push_back(w);
-  }
+  for (runtime::m* mp = runtime::allm; mp != nullptr; mp = mp->alllink)
+    if (WaitingM w; WaitOf(mp, &w)) waiting.push_back(w);
   return waiting;
 }
 
@@ -361,6 +366,21 @@ std::vector<StackFrame> StackFrom(const runtime::m* mp, std::uint64_t fp) {
   WalkFrames(mp, fp, &stack);
   WalkGoroutine(mp, &stack);
   return stack;
+}
+
+std::uint64_t RingNow() {
+  for (runtime::m* first = runtime::allm; first != nullptr; first = first->alllink) {
+    std::uint64_t number = 1;
+    runtime::m* mp = first;
+    for (int i = 0; i < kLongestRing; i++) {
+      WaitingM w;
+      if (!WaitOf(mp, &w) || w.owner == nullptr) break;
+      number = (number ^ static_cast<std::uint64_t>(mp->id) << 32 ^ w.number) * 0x100000001b3;
+      mp = w.owner;
+      if (mp == first) return number | 1;
+    }
+  }
+  return 0;
 }
 
 bool ReportRingNow() {

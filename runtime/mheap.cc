@@ -24,6 +24,14 @@ mheap mheap_;
 
 namespace {
 
+// Entries of the first array of all spans. In builds for exploring it is small, so that programs which
+// end soon outgrow it as often as large ones do.
+#if GORT_EXPLORE
+constexpr uintptr allspansMin = 128;
+#else
+constexpr uintptr allspansMin = (64 << 10) / sys::PtrSize;
+#endif
+
 // Called once for each mspan struct there will ever be, with the lock held: makes it, and enters it
 // in allspans. The sweeper goes through work.spans, which is the array that gcspans names, without
 // the lock; so an array that is outgrown is freed here, unless it is that one, which is freed by who
@@ -33,7 +41,7 @@ void recordspan(void* arg, void* p) {
   assertLockHeld(&h->lock);
   auto& all = h->allspans;
   if (all.len >= all.cap) {
-    uintptr n = (64 << 10) / sys::PtrSize;
+    uintptr n = allspansMin;
     if (n < all.cap * 3 / 2) n = all.cap * 3 / 2;
     auto* nptr =
         static_cast<mspan**>(POINT_FAILS(recordspan_mmap) ? nullptr : sysAlloc(n * sys::PtrSize));

@@ -42,6 +42,24 @@ bool isInjectedCall(funcInfo f) {
   return f.valid() && (is("_ZN4gort7runtime8sigpanicEv") || is("gort_asyncPreempt"));
 }
 
+constexpr int framed = -1;
+
+// For a function that a signal has stopped at pc: how far above the stack pointer its return address is,
+// in bytes, if it has not made its frame yet, or has taken it down; framed if it has one.
+int framelessAt(funcInfo f, uintptr pc) {
+  constexpr unsigned char ret = 0xc3;
+  constexpr unsigned char makeFrame[] = {0x55, 0x48, 0x89, 0xe5};  // push %rbp; mov %rsp,%rbp
+  constexpr uintptr longestCheck = 48;  // bytes of code that checks the stack, before that
+  if (pc == f.entry || *reinterpret_cast<const unsigned char*>(pc) == ret) return 0;
+  const auto* code = reinterpret_cast<const unsigned char*>(f.entry);
+  for (uintptr i = 0; i < longestCheck; i++) {
+    if (__builtin_memcmp(code + i, makeFrame, sizeof makeFrame) != 0) continue;
+    const uintptr push = f.entry + i;
+    return pc <= push ? 0 : pc == push + 1 ? int{sys::PtrSize} : framed;
+  }
+  return framed;
+}
+
 }  // namespace
 
 void unwinder::init(g* gp, unwindFlags flags) { initAt(unset, unset, unset, gp, flags); }
@@ -67,6 +85,7 @@ void unwinder::initAt(uintptr pc0, uintptr sp0, uintptr bp0, g* gp0, unwindFlags
   bp = bp0;
   inprologue = false;
   pc = pc0;
+  bool begun = true;
   // A call of a null function pointer: its caller is the first frame worth showing.
   if (pc == 0 && instack(sp)) {
     pc = load(sp);
@@ -76,6 +95,7 @@ void unwinder::initAt(uintptr pc0, uintptr sp0, uintptr bp0, g* gp0, unwindFlags
     // It has not run yet: the function that it will run is more telling than where it starts.
     pc = gp->startpc;
     bp = 0;
+    begun = false;
     flags |= unwindTrap;
   }
   fn = {};
@@ -87,6 +107,15 @@ void unwinder::initAt(uintptr pc0, uintptr sp0, uintptr bp0, g* gp0, unwindFlags
     tracebackHexdump(gp->stack, sp, bp, 0);
     pc = 0;
   }
+  if (begun) settle();
+}
+
+void unwinder::settle() {
+  if ((flags & unwindTrap) == 0 || pc == 0 || inprologue) return;
+  const int above = framelessAt(fn, pc);
+  if (above == framed) return;
+  sp += static_cast<uintptr>(above);
+  inprologue = instack(sp);
 }
 
 void unwinder::stop(const char* why) {
@@ -114,6 +143,11 @@ void unwinder::found(uintptr callerpc) {
     return;
   }
   fn = f;
+  if ((flags & unwindTrap) != 0 && !inprologue) {
+    // The injected call may have aligned the stack pointer; calls push at addresses 16 n + 8.
+    settle();
+    if (inprologue && sp % 16 == 0) sp += sys::PtrSize;
+  }
 }
 
 void unwinder::next() {

@@ -1,12 +1,14 @@
 // Walking and printing stacks. Ports traceback.go.
 //
 // A frame is found by frame pointers: every function pushes rbp and points it there, so [bp] is the
-// caller's bp and [bp+8] the pc in the caller. Two places differ:
+// caller's bp and [bp+8] the pc in the caller. Three places differ:
 //  - a goroutine that does not run: gobuf.pc and gobuf.bp are the innermost frame;
 //  - a function that was stopped in its prologue, by gort_morestack_begin, has no frame yet. From
 //    __morestack's own frame at B:
 //        [B]     bp of the caller of f          [B+8]  pc in f's prologue
 //        [B+16]  pc in the caller of f
+//  - a function that a signal stopped before it had made its frame, or behind its end: the pc in the
+//    caller lies where the stack pointer is, or a word above, if it has just saved rbp.
 //
 // Invariants:
 //  - No word outside the bounds of the goroutine's stack is read, and every step goes strictly
@@ -55,6 +57,8 @@ struct unwinder {
 
  private:
   void found(uintptr callerpc);
+  // After pc and fn are known: whether the function that was interrupted there has a frame.
+  void settle();
   void stop(const char* why);
   bool instack(uintptr p) const;
 };

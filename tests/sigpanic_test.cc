@@ -253,6 +253,30 @@ TEST_CASE("text and traceback of a call of a null function pointer") {
                 r.str());
 }
 
+// Faults at its first instruction, when it has no frame yet.
+asm(R"(
+    .text
+    .type gort_test_faults_at_entry, @function
+gort_test_faults_at_entry:
+    movq 0, %rax
+    ret
+    .size gort_test_faults_at_entry, . - gort_test_faults_at_entry
+)");
+extern "C" void gort_test_faults_at_entry();
+GORT_NOINLINE void callsFaultAtEntry() {
+  gort_test_faults_at_entry();
+  asm volatile("");
+}
+
+TEST_CASE("a traceback from a function without a frame yet has its caller") {
+  Result r = run_go([] { callsFaultAtEntry(); });
+  CHECK_MESSAGE(r.status == 2, r.str());
+  std::size_t inner = r.err.find("gort_test_faults_at_entry"),
+              outer = r.err.find("main.callsFaultAtEntry()");
+  CHECK_MESSAGE((inner != std::string::npos && outer != std::string::npos && inner < outer),
+                r.str());
+}
+
 TEST_CASE("text and traceback of a division by zero") {
   Result r = run_go([] { callsDivide(); });
   CHECK_MESSAGE(r.status == 2, r.str());

@@ -9,12 +9,15 @@
 #include <cstring>
 #include <map>
 #include <set>
+#include <sstream>
 #include <vector>
 
+#include "chaos/explore/bounded.h"
 #include "chaos/explore/eventfile.h"
 #include "chaos/explore/runs.h"
 #include "chaos/explore/shrink.h"
 #include "chaos/explore/zygote.h"
+#include "chaos/points.h"
 #include "chaos/table.h"
 
 namespace gort::chaos {
@@ -85,13 +88,31 @@ struct Totals {
   std::uint64_t firstFailure = 0;  // number of the run, from 1; 0: none
   double firstFailureAfter = 0;  // seconds
   std::set<std::uint64_t> schedules;
-  std::vector<std::uint64_t> steps, contended, decisions, switches, threads;
+  std::vector<std::uint64_t> steps, contended, focused, decisions, switches, threads;
   std::map<std::string, std::uint64_t> outcomes;
+
+  void Add(const RunRecord& r, const RunReport& report) {
+    runs++;
+    schedules.insert(r.hash);
+    if (steps.size() < 100000) {
+      steps.push_back(r.steps);
+      contended.push_back(r.contended);
+      focused.push_back(r.focused);
+      decisions.push_back(r.decisions);
+      switches.push_back(r.switches);
+      threads.push_back(r.threads);
+    }
+    if (report.outcome == "livelock") livelocks++;
+    if (!report.failed) return;
+    failed++;
+    outcomes[report.outcome + ": " + TellingLine(report.out)]++;
+  }
 };
 
 void PrintTotals(const Task& task, const Totals& t, double seconds, const std::string& tracePath,
                  const Trace& trace) {
-  const std::uint64_t k = Median(t.contended), n = Median(t.threads);
+  const std::uint64_t k = Median(task.focus.empty() ? t.contended : t.focused);
+  const std::uint64_t n = Median(t.threads);
   if (task.json) {
     Json out;
     out.BeginObject().Key("program").String(task.name).Key("seed").Number(
@@ -145,49 +166,127 @@ void PrintTotals(const Task& task, const Totals& t, double seconds, const std::s
     std::printf("  %llu times: %s\n", static_cast<unsigned long long>(count), outcome.c_str());
 }
 
+// What the runs of a campaign are, one after the other.
+class Runs {
+ public:
+  explicit Runs(const Task& task)
+      : task_(task),
+        bounded_(task.strategy.kind == StrategyChoice::kBounded),
+        search_(task.strategy.depth) {
+    config_.limit = task.limit != 0 ? task.limit : 20'000'000;
+    config_.inject = bounded_ ? 0 : task.inject;
+    SetFocus();
+  }
+
+  // Run number i, from 0; null if there are no more.
+  const RunConfig* Next(std::uint64_t i, const Totals& t) {
+    if (bounded_) {
+      if (!search_.Next(&prefix_)) return nullptr;
+      config_.seed = task_.seed;
+      config_.strategy = task_.strategy;
+      config_.replay = config_.choices = true;
+      config_.deviations = prefix_.data();
+      config_.count = prefix_.size();
+      return &config_;
+    }
+    config_.seed = task_.seed + i;
+    config_.strategy = ForRun(task_.strategy, config_.seed);
+    const auto& k = config_.Focuses() ? t.focused : t.contended;
+    config_.k = k.empty() ? 1000 : k[k.size() / 2];
+    return &config_;
+  }
+
+  // The run has been made. False if it only led to others and does not count.
+  bool Made() {
+    if (!bounded_) return true;
+    const bool counts = search_.New();
+    search_.Learn(shared->result);
+    return counts;
+  }
+
+  // It held.
+  void Held(std::uint64_t steps) {
+    longest_ = std::max(longest_, steps);
+    if (task_.limit == 0) config_.limit = std::max<std::uint64_t>(500'000, 40 * longest_);
+  }
+
+  // What is known after all runs, "" for nothing special.
+  std::string Completeness(bool all) const {
+    if (!bounded_) return "";
+    if (all && !search_.cut())
+      return "these are all schedules with at most " + std::to_string(task_.strategy.depth) +
+             " preemptions, for the random numbers of this seed";
+    return "all schedules of fewer than " + std::to_string(search_.depth()) +
+           " deviations have been run" + (search_.cut() ? ", but for those of long runs" : "");
+  }
+
+ private:
+  void SetFocus() {
+    std::istringstream in(task_.focus);
+    for (std::string pattern; in >> pattern;)
+      for (const Point p : MatchPoints(pattern)) {
+        const auto point = static_cast<std::size_t>(p);
+        config_.focus[point / 64] |= 1ull << point % 64;
+      }
+  }
+
+  static_assert(kPointCount <= static_cast<int>(kMaxPoints));
+
+  const Task& task_;
+  const bool bounded_;
+  BoundedSearch search_;
+  std::vector<Deviation> prefix_;
+  RunConfig config_;
+  std::uint64_t longest_ = 0;
+};
+
+// The same run again: what is not the same is not explored. False, with a message, if it is not.
+bool SameAgain(const RunConfig& config, const RunReport& report) {
+  const RunRecord& r = shared->result;
+  const std::uint64_t hash = r.hash, steps = r.steps;
+  const std::uint32_t count = r.count;
+  const RunReport again = Run(config, true);
+  if (r.hash == hash && r.steps == steps && r.count == count && again.outcome == report.outcome)
+    return true;
+  std::fprintf(stderr,
+               "explore: not deterministic: seed %llu, run twice: %llu steps and %s, then %llu "
+               "steps and %s\n",
+               static_cast<unsigned long long>(config.seed), static_cast<unsigned long long>(steps),
+               report.outcome.c_str(), static_cast<unsigned long long>(r.steps),
+               again.outcome.c_str());
+  return false;
+}
+
 int Explore(const Task& task) {
   const auto start = Clock::now();
   Progress progress;
   Totals t;
+  Runs runs(task);
   Trace first;
   std::string tracePath;
   std::string output;
   bool wrong = false;  // the same run twice was not the same
-  RunConfig config;
-  config.limit = task.limit != 0 ? task.limit : 20'000'000;
-  std::uint64_t longest = 0;
-  for (std::uint64_t i = 0; i < task.runs; i++) {
+  bool all = false;  // there are no more runs
+  for (std::uint64_t i = 0; i < task.runs;) {
     if (task.seconds > 0 && Since(start) >= task.seconds) break;
-    config.seed = task.seed + i;
-    config.strategy = ForRun(task.strategy, config.seed);
-    config.inject = task.inject;
-    config.k = t.contended.empty() ? 1000 : t.contended[t.contended.size() / 2];
-    const RunReport report = Run(config, !task.echo);
-    t.runs++;
-    const RunRecord& r = shared->result;
+    const RunConfig* config = runs.Next(i, t);
+    all = config == nullptr;
+    if (all) break;
+    const RunReport report = Run(*config, !task.echo);
     if (report.broken) {
       progress.Clear();
       std::fprintf(stderr, "explore: run with seed %llu broke: %s\n%s",
-                   static_cast<unsigned long long>(config.seed), report.outcome.c_str(),
+                   static_cast<unsigned long long>(config->seed), report.outcome.c_str(),
                    report.out.c_str());
       return 3;
     }
-    t.schedules.insert(r.hash);
-    if (t.steps.size() < 100000) {
-      t.steps.push_back(r.steps);
-      t.contended.push_back(r.contended);
-      t.decisions.push_back(r.decisions);
-      t.switches.push_back(r.switches);
-      t.threads.push_back(r.threads);
-    }
-    if (report.outcome == "livelock") t.livelocks++;
+    if (!runs.Made()) continue;
+    t.Add(shared->result, report);
     if (report.failed) {
-      t.failed++;
-      t.outcomes[report.outcome + ": " + TellingLine(report.out)]++;
       if (t.firstFailure == 0) {
         t.firstFailure = i + 1;
         t.firstFailureAfter = Since(start);
-        first = TraceOf(config, report);
+        first = TraceOf(*config, report);
         output = report.out;
         std::string problem;
         tracePath = SaveTrace(first, DefaultTracePath(task), &problem);
@@ -195,34 +294,19 @@ int Explore(const Task& task) {
       }
       if (!task.all) break;
     } else {
-      longest = std::max(longest, r.steps);
-      if (task.limit == 0) config.limit = std::max<std::uint64_t>(500'000, 40 * longest);
+      runs.Held(shared->result.steps);
     }
-    // The same again, now and then: what is not the same is not explored.
-    if (i % 64 == 0 && !task.echo) {
-      const std::uint64_t hash = r.hash, steps = r.steps;
-      const std::uint32_t count = r.count;
-      const RunReport again = Run(config, true);
-      if (r.hash != hash || r.steps != steps || r.count != count ||
-          again.outcome != report.outcome) {
-        progress.Clear();
-        std::fprintf(
-            stderr,
-            "explore: not deterministic: seed %llu, run twice: %llu steps and %s, then %llu "
-            "steps and %s\n",
-            static_cast<unsigned long long>(config.seed), static_cast<unsigned long long>(steps),
-            report.outcome.c_str(), static_cast<unsigned long long>(r.steps),
-            again.outcome.c_str());
-        wrong = true;
-      }
-    }
+    if (i % 64 == 0 && !task.echo && !SameAgain(*config, report)) wrong = true;
     if ((i & 15) == 0)
       progress.Show("explore: run " + std::to_string(i + 1) + " of " + std::to_string(task.runs) +
                     ", " + std::to_string(t.failed) + " failed");
+    i++;
   }
   progress.Clear();
   if (t.failed != 0 && !task.json) std::printf("%s", output.c_str());
   PrintTotals(task, t, Since(start), tracePath, first);
+  if (const std::string known = runs.Completeness(all); !known.empty() && !task.json)
+    std::printf("%s\n", known.c_str());
   if (t.failed != 0 && !tracePath.empty() && !task.json)
     std::printf("the trace is in %s\nto see it again:  ./bazelw run //chaos -- replay %s\n",
                 tracePath.c_str(), tracePath.c_str());
@@ -303,6 +387,9 @@ int Shrink(const Task& task) {
       static_cast<unsigned long long>(small.runs), small.seconds, trace.deviations.size(),
       trace.Preemptions(), trace.Injections(), small.trace.deviations.size(),
       small.trace.Preemptions(), small.trace.Injections());
+  if (small.trace.seed != trace.seed)
+    std::printf("it is another run, of seed %llu, that fails in the same way\n",
+                static_cast<unsigned long long>(small.trace.seed));
   std::printf("the trace is in %s\n", path.c_str());
   return 0;
 }

@@ -22,6 +22,7 @@ struct Task {
   StrategyChoice strategy;
   std::uint64_t limit = 0;  // steps of a run; 0: as the program needs
   double inject = 0;
+  std::string focus;  // patterns of points, with blanks between; "": everywhere
   std::string trace;  // explore: where the failing one goes; replay, shrink: the one to take
   std::string output;  // shrink: where the small one goes; replay: where the events go
   bool all = false;  // go on after a failure

@@ -23,7 +23,7 @@ expect() {
 
 expect 0 "no failure found in 60 runs" "$tool" explore "$toys" --runs 60 -- held
 expect 1 "panic: toy: the bug has come up" "$tool" explore "$toys" --runs 2000 --trace up.trace -- update
-grep -q "^gort-trace 1$" up.trace || { echo "FAIL: no trace"; failed=1; }
+grep -q "^gort-trace 2$" up.trace || { echo "FAIL: no trace"; failed=1; }
 expect 0 "20 of 20 times the same failure" "$tool" replay up.trace --times 20
 expect 0 "the trace is in small.trace" "$tool" shrink up.trace --output small.trace
 expect 0 "5 of 5 times the same failure" "$tool" replay small.trace --times 5
@@ -42,14 +42,20 @@ for i in 1 2; do
 done
 cmp json1 json2 || { echo "FAIL: the same seeds, another campaign"; failed=1; }
 
+expect 0 "these are all schedules with at most 0 preemptions" "$tool" explore "$toys" --strategy bounded:0 -- update
+expect 1 "panic: toy: the bug has come up" "$tool" explore "$toys" --runs 9000 --strategy bounded:1 --trace bounded.trace -- update
+expect 0 "2 of 2 times the same failure" "$tool" replay bounded.trace --times 2
+expect 0 "no failure found in 20 runs" "$tool" explore "$toys" --runs 20 --focus 'gopark_*' --focus goschedimpl_after_globrunqput -- held
+
 expect 2 "is not a program of gort" "$tool" explore /bin/true
 expect 2 "is of another mode" "$tool" explore "$plain"
 expect 2 "No such file" "$tool" explore ./nothing
 expect 2 "wants a program" "$tool" explore
 expect 2 "unknown strategy" "$tool" explore "$toys" --strategy best
+expect 2 "no point matches" "$tool" explore "$toys" --focus 'goparc_*'
 expect 2 "unknown option --sead" "$tool" explore "$toys" --sead 4
 expect 2 "wants a duration" "$tool" explore "$toys" --for ever
-sed 's/gort-trace 1/gort-trace 9/' small.trace >nine.trace
+sed 's/gort-trace 2/gort-trace 9/' small.trace >nine.trace
 expect 2 "a trace of version 9" "$tool" replay nine.trace
 head -8 small.trace >cut.trace
 expect 2 "cut off" "$tool" replay cut.trace

@@ -6,8 +6,10 @@
 //  - A run is determined by the program, its arguments and environment, and RunConfig.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 
 #include "chaos/explore/schedule.h"
 #include "chaos/explore/strategies.h"
@@ -19,6 +21,8 @@ inline constexpr int kLivelockSeen = 87;  // the budget of steps is spent
 inline constexpr int kDiverged = 88;  // a replay does not do what its trace says
 inline constexpr int kExplorerBroken = 89;  // the run cannot be explored; standard error says why
 
+inline constexpr std::size_t kMaxPoints = 512;
+
 struct RunConfig {
   std::uint64_t seed = 1;  // of random numbers, times and strategy
   StrategyChoice strategy;
@@ -29,15 +33,34 @@ struct RunConfig {
   // run ends with kDiverged; not strict: what does not fit is left out.
   bool replay = false;
   bool strict = false;
+  // Replay: note what could be chosen behind the last deviation.
+  bool choices = false;
+  // Points, a bit each, at which alone a strategy may ask for a switch; none: everywhere.
+  std::uint64_t focus[kMaxPoints / 64] = {};
   const Deviation* deviations = nullptr;
   std::size_t count = 0;
+
+  bool Focuses() const {
+    return std::any_of(std::begin(focus), std::end(focus), [](std::uint64_t w) { return w != 0; });
+  }
+  bool FocusesOn(std::size_t point) const { return (focus[point / 64] >> point % 64 & 1) != 0; }
 };
+
+// A step at which others than the one that goes on by default could have gone on.
+struct Choice {
+  std::uint64_t step;
+  std::uint64_t others;  // a bit for each of them
+  std::uint8_t thread;
+  bool preemption;
+};
+inline constexpr std::size_t kMaxChoices = 1 << 17;
 
 inline constexpr std::size_t kMaxDeviations = 1 << 20;
 
 struct RunRecord {
   std::uint64_t steps;
   std::uint64_t contended;  // steps at which more than one thread could go on
+  std::uint64_t focused;  // visits of the points in focus
   std::uint64_t switches;
   std::uint64_t decisions;  // times that there was a choice
   std::uint64_t hash;  // of all decisions and what was to be decided
@@ -48,7 +71,11 @@ struct RunRecord {
   bool overflow;  // there were more
   char outcome[16];  // how the explorer has ended it: deadlock, livelock; "" if it has not
   char diverged[256];  // where and how a replay left its trace, "" if it did not
+  std::uint32_t choiceCount;
+  bool choiceOverflow;  // there were more
+  // What follows is not cleared between runs.
   Deviation deviations[kMaxDeviations];
+  Choice choices[kMaxChoices];
 };
 
 // Makes the calling thread, the only one of the process, the first explored thread of a run.

@@ -74,6 +74,8 @@ std::vector<std::string> ProgramArguments() {
 RunConfig ConfigOf(const Trace& trace) {
   RunConfig config;
   config.seed = trace.seed;
+  std::string problem;
+  ParseStrategy(trace.strategy, &config.strategy, &problem);  // it was read: it is one
   config.limit = trace.limit;
   config.replay = true;
   config.deviations = trace.deviations.data();

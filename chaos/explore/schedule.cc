@@ -23,10 +23,24 @@ bool Situation::CanGoOn(int thread) const {
   return false;
 }
 
-int Situation::Default() const {
-  if (reason == Reason::kStep || reason == Reason::kWoken) return current;
-  if (longest >= 0) return longest;
-  return current;
+int Rotation::Default(const Situation& s) {
+  if (s.reason == Reason::kStep || s.reason == Reason::kWoken) return s.current;
+  const int other = s.reason == Reason::kFairness ? s.longest : s.next;
+  return other >= 0 ? other : s.current;
+}
+
+int Priorities::Highest(const Situation& s) const {
+  int best = s.runnable[0];
+  for (int i = 1; i < s.n; i++)
+    if (priority_[s.runnable[i]] > priority_[best]) best = s.runnable[i];
+  return best;
+}
+
+int Priorities::Default(const Situation& s) {
+  if (s.reason == Reason::kStep) return s.current;
+  if (s.reason == Reason::kYield || s.reason == Reason::kFairness) Preempted(s.current);
+  if (s.reason == Reason::kFairness) priority_[s.longest] = ++highest_;
+  return Highest(s);
 }
 
 }  // namespace gort::chaos

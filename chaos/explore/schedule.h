@@ -1,10 +1,12 @@
 // A schedule: what a run does by default, and where it leaves that.
 //
-// The default is made of rules that need no choice: a thread goes on until it waits, yields, or another
-// one could have run for kFairness steps and has not; then the one that has waited longest for the turn
-// goes on. A run is the default and its deviations. Each says: when this thread is at this
-// step of its own, do that instead. So a schedule is short where little is chosen, and what is left
-// of one keeps its meaning when a deviation is taken out.
+// The default is made of rules that need no choice (Rule): a thread goes on until it waits, yields, or
+// another one could have run for kFairness steps and has not. Who goes on then is, by one rule, who has
+// waited longest for the turn; by the other one, who has the highest priority. Both hold a thread that was
+// preempted back until no other can go on, or until those kFairness steps are over. A run is the default
+// and its deviations. Each says: when this thread is at this step of its own, do that instead. So a
+// schedule is short where little is chosen, and what is left of one keeps its meaning when a deviation is
+// taken out.
 //
 // Invariants:
 //  - A thread's steps are counted from 1, over all its atomic operations, requests and waits; at no
@@ -32,7 +34,7 @@ struct Deviation {
   std::uint32_t what;
   std::uint8_t thread;
   Kind kind;
-  // kSwitch: the thread that loses the turn could have gone on.
+  // kSwitch: the thread that loses the turn could have gone on, and would have.
   bool preemption;
 
   bool operator==(const Deviation&) const = default;
@@ -81,12 +83,48 @@ struct Situation {
   int runnable[kMaxThreads];  // who could go on, in the order of their numbers; never empty
   int n;
   int longest;  // of these, but for the current one, who has waited longest for the turn; -1: nobody
+  int next;  // the same, of those that were not preempted, if there is one
   bool sleeper;  // somebody sleeps until a time
   std::uint64_t contended;  // steps so far at which more than one thread could go on
 
   bool CanGoOn(int thread) const;
-  // What the default does.
-  int Default() const;
+};
+
+// Decides what a run does by default. A function of what has happened alone: a replay asks it at fewer
+// steps, but for kStep, at which it answers with the current thread and learns nothing, at the same.
+class Rule {
+ public:
+  virtual ~Rule() = default;
+  virtual int Default(const Situation& s) = 0;
+  // A deviation has taken the turn from a thread that could have gone on.
+  virtual void Preempted(int) {}
+  // A thread has come into being.
+  virtual void Created(int) {}
+};
+
+// Who has waited longest.
+class Rotation : public Rule {
+ public:
+  int Default(const Situation& s) override;
+};
+
+// Priorities, drawn when a thread comes into being; who yields or is preempted falls to the lowest, who has
+// waited too long rises to the highest.
+class Priorities : public Rule {
+ public:
+  explicit Priorities(std::uint64_t seed) : sequence_(seed) {}
+  int Default(const Situation& s) override;
+  void Preempted(int thread) override { priority_[thread] = --lowest_; }
+  // Threads come one by one, so each gets a place among those that are there.
+  void Created(int thread) override { priority_[thread] = (sequence_.Next() >> 2) + (1ull << 62); }
+  // Of those that can go on.
+  int Highest(const Situation& s) const;
+
+ private:
+  Sequence sequence_;
+  std::uint64_t priority_[kMaxThreads] = {};
+  std::uint64_t lowest_ = 1ull << 62;
+  std::uint64_t highest_ = 1ull << 63;
 };
 
 // Decides one run. A strategy allocates nothing and calls nothing of the runtime: it runs at every

@@ -6,8 +6,11 @@
 #include <cstdio>
 #include <fstream>
 #include <map>
+#include <set>
 #include <string>
+#include <vector>
 
+#include "chaos/explore/bounded.h"
 #include "chaos/explore/campaign.h"
 #include "chaos/explore/schedule.h"
 #include "chaos/explore/strategies.h"
@@ -28,6 +31,7 @@ Situation Among(std::initializer_list<int> threads, int current, Reason reason) 
     s.runnable[s.n++] = t;
     if (t != current && s.longest < 0) s.longest = t;
   }
+  s.next = s.longest;
   return s;
 }
 
@@ -106,11 +110,11 @@ TEST_CASE("pct runs the highest priority, and lowers it at each of its steps") {
   for (int run = 0; run < kRuns; run++) {
     Strategy* pct =
         MakeStrategy({StrategyChoice::kPct, 2}, static_cast<std::uint64_t>(run), kSteps);
-    pct->Created(1);
-    pct->Created(2);
-    Situation s = Among({0, 1, 2}, 0, Reason::kStep);
+    for (int thread = 0; thread < 3; thread++) pct->Created(thread);
+    Situation s = Among({0, 1, 2}, 0, Reason::kWait);
     const int leader = pct->Choose(s);
     first[leader]++;
+    s.reason = Reason::kStep;
     s.current = leader;
     const auto at = static_cast<std::uint64_t>(pct->Patience());
     REQUIRE(at >= 1);
@@ -139,25 +143,98 @@ TEST_CASE("starve passes one thread over as long as another can go on") {
   CHECK(starve->Choose(Among({victim}, victim, Reason::kStep)) == victim);
 }
 
-TEST_CASE("the default stays, but for a wait, a yield, and fairness") {
-  CHECK(Among({0, 1}, 0, Reason::kStep).Default() == 0);
-  CHECK(Among({0, 1}, 0, Reason::kWoken).Default() == 0);
-  CHECK(Among({0, 1}, 0, Reason::kYield).Default() == 1);
-  CHECK(Among({0, 1}, 0, Reason::kFairness).Default() == 1);
-  CHECK(Among({1, 2}, 0, Reason::kWait).Default() == 1);
-  CHECK(Among({0}, 0, Reason::kYield).Default() == 0);
+TEST_CASE("rotation stays, but for a wait, a yield, and fairness") {
+  Rotation rule;
+  CHECK(rule.Default(Among({0, 1}, 0, Reason::kStep)) == 0);
+  CHECK(rule.Default(Among({0, 1}, 0, Reason::kWoken)) == 0);
+  CHECK(rule.Default(Among({0, 1}, 0, Reason::kYield)) == 1);
+  CHECK(rule.Default(Among({0, 1}, 0, Reason::kFairness)) == 1);
+  CHECK(rule.Default(Among({1, 2}, 0, Reason::kWait)) == 1);
+  CHECK(rule.Default(Among({0}, 0, Reason::kYield)) == 0);
+  // 1 was preempted: it comes behind 2, but for fairness.
+  Situation s = Among({1, 2}, 0, Reason::kWait);
+  s.next = 2;
+  CHECK(rule.Default(s) == 2);
+  s.reason = Reason::kFairness;
+  CHECK(rule.Default(s) == 1);
+}
+
+TEST_CASE("by priorities the highest goes on, and who yields or is preempted falls to the lowest") {
+  Priorities rule(5);
+  for (int thread = 0; thread < 3; thread++) rule.Created(thread);
+  const auto order = [&] {
+    Situation s = Among({0, 1, 2}, 0, Reason::kWait);
+    const int first = rule.Default(s);
+    s = Among({(first + 1) % 3, (first + 2) % 3}, first, Reason::kWait);
+    const int second = rule.Default(s);
+    return std::vector<int>{first, second, 3 - first - second};
+  };
+  const std::vector<int> drawn = order();
+  CHECK(order() == drawn);
+  // A step changes nothing, whoever is asked about.
+  CHECK(rule.Default(Among({0, 1, 2}, drawn[2], Reason::kStep)) == drawn[2]);
+  // Somebody woke one with a higher priority.
+  CHECK(rule.Default(Among({0, 1, 2}, drawn[2], Reason::kWoken)) == drawn[0]);
+  CHECK(rule.Default(Among({0, 1, 2}, drawn[0], Reason::kYield)) == drawn[1]);
+  CHECK(order() == std::vector<int>{drawn[1], drawn[2], drawn[0]});
+  rule.Preempted(drawn[1]);
+  CHECK(order() == std::vector<int>{drawn[2], drawn[0], drawn[1]});
+  Situation s = Among({0, 1, 2}, drawn[2], Reason::kFairness);
+  s.longest = drawn[1];
+  CHECK(rule.Default(s) == drawn[1]);
+  CHECK(order() == std::vector<int>{drawn[1], drawn[0], drawn[2]});
+}
+
+// A program of `steps` steps at each of which one other thread could go on, waits or not.
+void RunOf(const std::vector<Deviation>& prefix, std::uint64_t steps, RunRecord* record) {
+  record->choiceCount = 0;
+  for (std::uint64_t i = prefix.empty() ? 1 : prefix.back().step + 1; i <= steps; i++)
+    record->choices[record->choiceCount++] = {i, 2, 0, i % 4 != 0};
+}
+
+// How many runs there are, each another one.
+std::size_t AllRuns(int bound, std::uint64_t steps) {
+  static RunRecord record;
+  BoundedSearch search(bound);
+  std::vector<Deviation> prefix;
+  std::set<std::vector<std::uint64_t>> seen;
+  std::size_t last = 0;
+  while (search.Next(&prefix)) {
+    const bool counts = search.New();
+    RunOf(prefix, steps, &record);
+    search.Learn(record);
+    if (!counts) continue;
+    CHECK(prefix.size() >= last);  // those with few deviations first
+    last = prefix.size();
+    std::vector<std::uint64_t> way;
+    for (const Deviation& d : prefix) way.push_back(d.step);
+    CHECK(seen.insert(way).second);
+  }
+  CHECK_FALSE(search.cut());
+  return seen.size();
+}
+
+TEST_CASE("bounded makes each run once, preemptions bounded and the rest free") {
+  // 6 steps that could go on and 2 that wait: subsets of both, of the first at most so many.
+  CHECK(AllRuns(0, 8) == 4);
+  CHECK(AllRuns(1, 8) == (1 + 6) * 4);
+  CHECK(AllRuns(2, 8) == (1 + 6 + 15) * 4);
+  CHECK(AllRuns(1, 0) == 1);
 }
 
 TEST_CASE("names of strategies") {
   StrategyChoice choice;
   std::string problem;
-  for (const char* name : {"default", "random", "burst", "pct:1", "pct:64", "starve", "mix"}) {
+  for (const char* name :
+       {"default", "random", "burst", "pct:1", "pct:64", "starve", "mix", "bounded:0"}) {
     CHECK(ParseStrategy(name, &choice, &problem));
     CHECK(ShowStrategy(choice) == name);
   }
   CHECK(ParseStrategy("pct", &choice, &problem));
   CHECK(choice.depth == 3);
-  for (const char* name : {"", "pct:", "pct:0", "pct:65", "pct:x", "random:2", "rnd"})
+  CHECK(ParseStrategy("bounded", &choice, &problem));
+  CHECK(choice.depth == 2);
+  for (const char* name : {"", "pct:", "pct:0", "pct:65", "pct:x", "random:2", "bounded:10", "rnd"})
     CHECK_FALSE(ParseStrategy(name, &choice, &problem));
   CHECK(problem.find("random, burst, pct:DEPTH") != std::string::npos);
 }
@@ -182,7 +259,7 @@ TEST_CASE("what is wrong with a trace is said with its line") {
   CHECK(ProblemOf("ELF") == "line 1: this is not a trace of gort");
   std::string other = good;
   other.replace(0, 12, "gort-trace 9");
-  CHECK(ProblemOf(other) == "line 1: a trace of version 9; this program reads version 1");
+  CHECK(ProblemOf(other) == "line 1: a trace of version 9; this program reads version 2");
   CHECK(ProblemOf(good.substr(0, good.find("seed"))) ==
         "line 7: cut off: \"seed\" should stand here");
   CHECK(ProblemOf(good.substr(0, good.find("w 1 8"))) ==
@@ -192,6 +269,9 @@ TEST_CASE("what is wrong with a trace is said with its line") {
   other = good;
   other.replace(other.find("seed 7"), 6, "seed x");
   CHECK(ProblemOf(other) == "line 7: \"seed\" wants a number");
+  other = good;
+  other.replace(other.find("pct:3"), 5, "luck!");
+  CHECK(ProblemOf(other).find("unknown strategy \"luck!\"") != std::string::npos);
   other = good;
   other.replace(other.find("l 1 7"), 1, "q");
   CHECK(ProblemOf(other) == "line 16: not a deviation: q 1 7 0");
@@ -222,6 +302,7 @@ TEST_CASE("a task is read as it was written, and what is wrong is named") {
   task.seconds = 5.5;
   task.strategy = {StrategyChoice::kPct, 4};
   task.inject = 0.25;
+  task.focus = "chan* gopark_begin";
   task.trace = "/a b/c.trace";
   task.output = "d";
   task.json = true;

@@ -14,15 +14,17 @@ using Clock = std::chrono::steady_clock;
 
 // Deviations up to which all pairs are tried.
 constexpr std::size_t kPairs = 40;
+// More preemptions than that, and it is worth while to look for another run that fails in the same way.
+constexpr int kFewPreemptions = 3;
+// Share of the time for the trace that was given, before that.
+constexpr double kFirstShare = 0.4;
+constexpr double kInject = 0.01;  // then, if the trace has injections
 
 class Shrinker {
  public:
   Shrinker(const Trace& trace, double seconds,
            const std::function<void(const std::string&)>& progress)
-      : end_(Clock::now() +
-             std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds))),
-        progress_(progress),
-        best_(trace) {}
+      : end_(In(seconds)), pause_(In(seconds * kFirstShare)), progress_(progress), best_(trace) {}
 
   // Whether the program fails in the same way under these deviations; then they are the best so far,
   // as the run has recorded them: what it did not come to is gone.
@@ -30,19 +32,14 @@ class Shrinker {
     RunConfig config = ConfigOf(best_);
     config.deviations = deviations.data();
     config.count = deviations.size();
-    const RunReport report = Run(config, true);
-    runs_++;
-    last_ = report.outcome + " (" + TellingLine(report.out) + ")";
+    if (!FailsAlike(config)) return false;
     const RunRecord& r = shared->result;
-    if (!report.failed || report.outcome != best_.outcome ||
-        TellingLine(report.out) != best_.said || r.overflow)
-      return false;
     best_.deviations.assign(r.deviations, r.deviations + r.count);
     best_.steps = r.steps;
     return true;
   }
 
-  bool TimeIsUp() const { return Clock::now() >= end_; }
+  bool TimeIsUp() const { return Clock::now() >= std::min(pause_, end_); }
 
   // Takes out deviations of which `which` is true. True if any could be spared.
   template <class F>
@@ -101,6 +98,41 @@ class Shrinker {
     return false;
   }
 
+  // A run with few preemptions cannot always be had from one with many, which rests on all of them. Runs
+  // by priorities have few from the beginning: looks for one that fails in the same way, and shrinks it.
+  void ShrinkAnother() {
+    const Trace first = best_;
+    std::int64_t contended = 1000;  // steps of a run, on the average
+    pause_ = end_;
+    for (std::uint64_t i = 0; !TimeIsUp() && best_.Preemptions() > kFewPreemptions; i++) {
+      constexpr int kDepths[] = {2, 3, 5};
+      RunConfig config;
+      config.limit = first.limit;
+      config.seed = first.seed + i;
+      config.strategy = {StrategyChoice::kPct, kDepths[i % std::size(kDepths)]};
+      config.k = static_cast<std::uint64_t>(contended);
+      config.inject = first.Injections() > 0 ? kInject : 0;
+      progress_("shrink: " + std::to_string(runs_) + " runs, " +
+                std::to_string(best_.Preemptions()) +
+                " preemptions left; looking for another run that fails so");
+      if (!FailsAlike(config)) {
+        contended += (static_cast<std::int64_t>(shared->result.contended) - contended) / 8;
+        continue;
+      }
+      const Trace before = best_;
+      best_.seed = config.seed;
+      best_.strategy = ShowStrategy(config.strategy);
+      best_.deviations.assign(shared->result.deviations,
+                              shared->result.deviations + shared->result.count);
+      best_.steps = shared->result.steps;
+      ShrinkAll();
+      const auto size = [](const Trace& t) {
+        return std::pair(t.Preemptions(), t.deviations.size());
+      };
+      if (size(before) <= size(best_)) best_ = before;
+    }
+  }
+
   const Trace& best() const { return best_; }
   std::uint64_t runs() const { return runs_; }
   const std::string& last() const { return last_; }
@@ -127,7 +159,23 @@ class Shrinker {
     return rest;
   }
 
+  static Clock::time_point In(double seconds) {
+    return Clock::now() +
+           std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  }
+
+  // Makes the run; whether it fails as the trace does.
+  bool FailsAlike(const RunConfig& config) {
+    const RunReport report = Run(config, true);
+    runs_++;
+    const std::string said = TellingLine(report.out);
+    last_ = report.outcome + " (" + said + ")";
+    return report.failed && report.outcome == best_.outcome && said == best_.said &&
+           !shared->result.overflow;
+  }
+
   const Clock::time_point end_;
+  Clock::time_point pause_;  // of the trace that was given
   const std::function<void(const std::string&)>& progress_;
   Trace best_;
   std::uint64_t runs_ = 0;
@@ -142,10 +190,12 @@ ShrinkResult ShrinkTrace(const Trace& trace, double seconds,
   ShrinkResult result;
   Shrinker shrinker(trace, seconds, progress);
   result.fails = shrinker.Try(trace.deviations);
-  if (result.fails)
+  if (result.fails) {
     shrinker.ShrinkAll();
-  else
+    shrinker.ShrinkAnother();
+  } else {
     result.problem = "it ends with " + shrinker.last();
+  }
   result.trace = shrinker.best();
   result.runs = shrinker.runs();
   result.seconds = std::chrono::duration<double>(Clock::now() - start).count();

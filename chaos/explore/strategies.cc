@@ -8,16 +8,23 @@ namespace gort::chaos {
 
 namespace {
 
+constexpr int kUsualBound = 2;
+
 // Time is slow in some runs and fast in others: how often it leaps, at a decision.
 double LeapProbability(Sequence* dice) {
   constexpr double kProbabilities[] = {0, 0, 0.001, 0.01, 0.05};
   return kProbabilities[dice->Below(std::size(kProbabilities))];
 }
 
+std::uint64_t PrioritiesSeed(std::uint64_t seed) { return DeriveSeed(seed, 1); }
+
 class Default : public Strategy {
  public:
-  int Choose(const Situation& s) override { return s.Default(); }
+  int Choose(const Situation& s) override { return rotation_.Default(s); }
   std::int64_t Patience() override { return INT64_MAX; }
+
+ private:
+  Rotation rotation_;
 };
 
 int Uniform(const Situation& s, Sequence* dice, bool others) {
@@ -95,32 +102,23 @@ class Starve : public Burst {
 class Pct : public Strategy {
  public:
   Pct(std::uint64_t seed, int depth, std::uint64_t k)
-      : sequence_(seed), leap_(LeapProbability(&sequence_)) {
+      : priorities_(PrioritiesSeed(seed)), sequence_(seed), leap_(LeapProbability(&sequence_)) {
     changes_ = std::min(depth - 1, kMaxChanges);
     for (int i = 0; i < changes_; i++)
       change_[i] = 1 + sequence_.Below(std::max<std::uint64_t>(k, 1));
     std::sort(change_, change_ + changes_);
-    Created(0);
   }
 
-  // Threads come one by one, so each gets a place among those that are there.
-  void Created(int thread) override { priority_[thread] = (sequence_.Next() >> 2) + (1ull << 62); }
+  void Created(int thread) override { priorities_.Created(thread); }
 
   int Choose(const Situation& s) override {
     contended_ = s.contended;
-    if (s.reason == Reason::kYield || s.reason == Reason::kFairness) Lower(s.current);
-    if (s.reason == Reason::kFairness) {
-      priority_[s.longest] = ++highest_;
-      return s.longest;
-    }
-    while (next_ < changes_ && s.contended >= change_[next_]) {
-      if (s.CanGoOn(s.current)) Lower(s.current);
-      next_++;
-    }
-    int best = s.runnable[0];
-    for (int i = 1; i < s.n; i++)
-      if (priority_[s.runnable[i]] > priority_[best]) best = s.runnable[i];
-    return best;
+    const int byDefault = priorities_.Default(s);
+    if (s.reason == Reason::kFairness || next_ == changes_ || s.contended < change_[next_])
+      return byDefault;
+    while (next_ < changes_ && s.contended >= change_[next_]) next_++;
+    if (s.CanGoOn(s.current)) priorities_.Preempted(s.current);
+    return priorities_.Highest(s);
   }
 
   std::int64_t Patience() override {
@@ -133,14 +131,9 @@ class Pct : public Strategy {
  private:
   static constexpr int kMaxChanges = 64;
 
-  // Below all others.
-  void Lower(int thread) { priority_[thread] = --lowest_; }
-
+  Priorities priorities_;
   Sequence sequence_;
   const double leap_;
-  std::uint64_t priority_[kMaxThreads] = {};
-  std::uint64_t lowest_ = 1ull << 62;
-  std::uint64_t highest_ = 1ull << 63;
   std::uint64_t change_[kMaxChanges];
   std::uint64_t contended_ = 0;
   int changes_;
@@ -161,21 +154,27 @@ bool ParseStrategy(std::string_view text, StrategyChoice* out, std::string* prob
   const std::pair<std::string_view, StrategyChoice::Kind> names[] = {
       {"default", StrategyChoice::kDefault}, {"random", StrategyChoice::kRandom},
       {"burst", StrategyChoice::kBurst},     {"pct", StrategyChoice::kPct},
-      {"starve", StrategyChoice::kStarve},   {"mix", StrategyChoice::kMix}};
+      {"starve", StrategyChoice::kStarve},   {"mix", StrategyChoice::kMix},
+      {"bounded", StrategyChoice::kBounded}};
   const auto* found = std::find_if(std::begin(names), std::end(names),
                                    [&](const auto& entry) { return entry.first == name; });
   if (found == std::end(names)) {
     *problem = "unknown strategy \"" + std::string(text) +
-               "\"; there are random, burst, pct:DEPTH, starve, mix, default";
+               "\"; there are random, burst, pct:DEPTH, starve, mix, bounded:BOUND, default";
     return false;
   }
   choice.kind = found->second;
+  if (choice.kind == StrategyChoice::kBounded) choice.depth = kUsualBound;
   if (name.size() < text.size()) {
     const std::string_view number = text.substr(name.size() + 1);
     const auto parsed = std::from_chars(number.data(), number.data() + number.size(), choice.depth);
-    if (choice.kind != StrategyChoice::kPct || parsed.ec != std::errc() ||
-        parsed.ptr != number.data() + number.size() || choice.depth < 1 || choice.depth > 64) {
-      *problem = "strategy \"" + std::string(text) + "\": only pct takes a depth, from 1 to 64";
+    const bool pct = choice.kind == StrategyChoice::kPct;
+    const bool takes = pct || choice.kind == StrategyChoice::kBounded;
+    if (!takes || parsed.ec != std::errc() || parsed.ptr != number.data() + number.size() ||
+        choice.depth < (pct ? 1 : 0) || choice.depth > (pct ? 64 : 9)) {
+      *problem =
+          "strategy \"" + std::string(text) +
+          "\": pct takes a depth, from 1 to 64, bounded a bound, from 0 to 9, others nothing";
       return false;
     }
   }
@@ -197,6 +196,8 @@ std::string ShowStrategy(const StrategyChoice& choice) {
       return "starve";
     case StrategyChoice::kMix:
       return "mix";
+    case StrategyChoice::kBounded:
+      return "bounded:" + std::to_string(choice.depth);
   }
   return "";
 }
@@ -223,9 +224,17 @@ Strategy* MakeStrategy(const StrategyChoice& choice, std::uint64_t seed, std::ui
       return Make<Starve>(seed);
     case StrategyChoice::kDefault:
     case StrategyChoice::kMix:
+    case StrategyChoice::kBounded:
       break;
   }
   return Make<Default>();
+}
+
+Rule* MakeRule(const StrategyChoice& choice, std::uint64_t seed) {
+  static Rotation rotation;
+  if (choice.kind != StrategyChoice::kPct) return &rotation;
+  alignas(Priorities) static unsigned char storage[sizeof(Priorities)];
+  return new (storage) Priorities(PrioritiesSeed(seed));
 }
 
 }  // namespace gort::chaos

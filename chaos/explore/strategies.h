@@ -10,6 +10,7 @@
 //   starve      as burst, but one thread, another one after each interval, gets no turn while any
 //               other one can go on
 //   mix         one of the above for each run, in turn
+//   bounded:B   all runs with at most B preemptions (bounded.h), those with few deviations first
 //   default     nothing but the rules of schedule.h
 #pragma once
 
@@ -23,9 +24,9 @@
 namespace gort::chaos {
 
 struct StrategyChoice {
-  enum Kind { kDefault, kRandom, kBurst, kPct, kStarve, kMix };
+  enum Kind { kDefault, kRandom, kBurst, kPct, kStarve, kMix, kBounded };
   Kind kind = kMix;
-  int depth = 3;  // kPct
+  int depth = 3;  // kPct; kBounded: the bound
 
   bool operator==(const StrategyChoice&) const = default;
 };
@@ -39,5 +40,7 @@ StrategyChoice ForRun(const StrategyChoice& choice, std::uint64_t run);
 // Makes the strategy for one run, in static storage: one at a time. k: the contended steps that runs
 // of this program have.
 Strategy* MakeStrategy(const StrategyChoice& choice, std::uint64_t seed, std::uint64_t k);
+// Makes the rule from which a run of this strategy deviates least, likewise: for pct, its priorities.
+Rule* MakeRule(const StrategyChoice& choice, std::uint64_t seed);
 
 }  // namespace gort::chaos

@@ -73,6 +73,8 @@ bool ParseTask(const std::string& text, Task* out, std::string* problem) {
       task.trace = value;
     else if (key == "output")
       task.output = value;
+    else if (key == "focus")
+      task.focus = value;
     else if (key == "name")
       task.name = value;
     else if (key == "strategy") {
@@ -94,10 +96,10 @@ std::string ShowTask(const Task& task) {
   std::ostringstream out;
   out << "command=" << kCommands[task.command] << "\nseed=" << task.seed << "\nruns=" << task.runs
       << "\nseconds=" << task.seconds << "\nstrategy=" << ShowStrategy(task.strategy)
-      << "\nlimit=" << task.limit << "\ninject=" << task.inject << "\ntrace=" << task.trace
-      << "\noutput=" << task.output << "\nall=" << task.all << "\njson=" << task.json
-      << "\necho=" << task.echo << "\ninprocess=" << task.inProcess << "\ntimes=" << task.times
-      << "\nname=" << task.name << "\n";
+      << "\nlimit=" << task.limit << "\ninject=" << task.inject << "\nfocus=" << task.focus
+      << "\ntrace=" << task.trace << "\noutput=" << task.output << "\nall=" << task.all
+      << "\njson=" << task.json << "\necho=" << task.echo << "\ninprocess=" << task.inProcess
+      << "\ntimes=" << task.times << "\nname=" << task.name << "\n";
   return out.str();
 }
 

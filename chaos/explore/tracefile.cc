@@ -12,12 +12,14 @@
 #include <fstream>
 #include <sstream>
 
+#include "chaos/explore/strategies.h"
+
 namespace gort::chaos {
 
 namespace {
 
 constexpr char kFirstLine[] = "gort-trace ";
-constexpr int kVersion = 1;
+constexpr int kVersion = 2;
 
 char LetterOf(const Deviation& d) {
   switch (d.kind) {
@@ -162,6 +164,8 @@ bool ParseTrace(const std::string& text, Trace* out, std::string* problem) {
       !field("outcome", &trace.outcome) || !field("said", &trace.said) ||
       !numberField("steps", &trace.steps) || !numberField("deviations", &count))
     return false;
+  StrategyChoice strategy;
+  if (std::string why; !ParseStrategy(trace.strategy, &strategy, &why)) return fail(why);
   for (std::uint64_t i = 0; i < count; i++) {
     if (!next()) return fail("cut off: " + std::to_string(count - i) + " deviations are missing");
     Deviation d{};

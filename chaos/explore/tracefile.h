@@ -1,12 +1,12 @@
 // A schedule as a file. Text, a version in its first line, an end mark in its last:
 //
-//   gort-trace 1
+//   gort-trace 2
 //   program NAME
 //   arguments N
 //   argument TEXT         N lines
 //   build HEX             of the executable; a replay by another build says so
 //   seed N
-//   strategy NAME
+//   strategy NAME         as --strategy takes it; its rule is the default (schedule.h)
 //   limit N               steps
 //   outcome TEXT          what the run ended with: "exit 2", "signal 11", "deadlock", "livelock"
 //   said TEXT             the first telling line of its standard error

@@ -15,6 +15,7 @@
 #include "chaos/explore/deadlock.h"
 #include "chaos/explore/events.h"
 #include "chaos/explore/inject.h"
+#include "chaos/rings.h"
 #include "chaos/waitfor.h"
 #include "runtime/os_linux.h"
 
@@ -29,6 +30,10 @@ constexpr std::int64_t kNever = INT64_MAX;
 constexpr std::size_t kStackSize = 256 << 10;  // of the explorer, for each thread
 // Leaps of time that woke only daemons, before it is certain that nobody else will ever run.
 constexpr int kDaemonLeaps = 400;
+// A ring of threads that wait for each other is believed if it is the same at so many looks, with so many
+// steps between two. Some of them spin; by then each has had the turn often.
+constexpr int kRingLooks = 5;
+constexpr std::uint64_t kRingLookEvery = 20'000;
 // Between the explorer's frames and those of what a signal handler asks it: the kernel's frame lies
 // elsewhere, on the signal stack.
 constexpr std::size_t kNestedGap = 4096;
@@ -37,6 +42,7 @@ struct Thread {
   ThreadView v;
   std::uint32_t turn;  // futex: 1 when the turn has come
   int tid;  // 0 before the thread has run
+  bool preempted;  // has lost the turn by a deviation, and has not had it since
   std::uint64_t signals;  // pending, bit sig - 1
   std::uint64_t lastTurn;  // number of its last turn
   std::uint64_t waitNumber;  // order of waiters of one futex
@@ -46,7 +52,8 @@ struct Thread {
 
 RunConfig config;
 RunRecord* result;
-Strategy* strategy;
+Strategy* strategy;  // null in a replay
+Rule* rule;
 Thread threads[kMaxThreads];
 int threadCount;
 int current;
@@ -58,6 +65,10 @@ std::int64_t patience;  // contended steps until the strategy wants to be asked
 std::int64_t nsPerStep;
 std::int64_t startOfTime;
 int daemonLeaps;
+std::uint64_t nextRingLook;  // at result->steps
+std::uint64_t ring;  // at the last look
+int ringLooks;  // at which it was there
+bool focuses;  // the strategy is asked at some points only, and counts visits of those
 bool contended;  // more than one thread could go on when the budget was set
 std::uint64_t turnNumber;
 std::uint64_t waitNumber;
@@ -107,7 +118,7 @@ void Account(std::int64_t steps) {
   result->now += steps * nsPerStep;
   if (!contended) return;
   result->contended += static_cast<std::uint64_t>(steps);
-  if (patience != kNever) patience -= steps;
+  if (patience != kNever && !focuses) patience -= steps;
 }
 
 // Counts what the program has done since the budget was set.
@@ -167,10 +178,13 @@ void Grant() {
     if (next < config.count)
       budget = std::min(budget,
                         static_cast<std::int64_t>(config.deviations[next].step - Self().v.steps));
-  } else if (contended && patience != kNever) {
-    budget = std::min(budget, patience);
+  } else if (contended && patience != kNever && !focuses) {
+    budget = std::min(budget, std::max<std::int64_t>(patience, 1));
   }
+  if (config.choices && contended) budget = 1;
   budget = std::min(budget, Lenience());
+  budget = std::min(
+      budget, static_cast<std::int64_t>(nextRingLook - std::min(result->steps, nextRingLook)));
   if (const int sleeper = FirstSleeper(); sleeper >= 0)
     budget = std::min(budget, (threads[sleeper].v.due - result->now + nsPerStep - 1) / nsPerStep);
   granted = std::max<std::int64_t>(budget, 1);
@@ -260,18 +274,26 @@ void SwitchTo(int next, Reason reason) {
   threads[self].ready = result->contended;
   result->switches++;
   current = next;
+  threads[next].preempted = false;
   EventTurn(next, reason, threads[self].v.state == ThreadView::kEnded);
   Hand(next);
   if (threads[self].v.state == ThreadView::kEnded) return;
   AwaitTurn(self);
 }
 
+// a has waited for the turn for longer than b, which may be -1 for nobody.
+bool LongerReady(int a, int b) {
+  if (b < 0 || threads[a].ready != threads[b].ready)
+    return b < 0 || threads[a].ready < threads[b].ready;
+  return threads[a].lastTurn < threads[b].lastTurn;
+}
+
 void Look(Situation* s, Reason reason) {
   s->reason = reason;
   s->current = current;
   s->n = 0;
-  s->longest = -1;
-  s->contended = result->contended;
+  s->longest = s->next = -1;
+  s->contended = focuses ? result->focused : result->contended;
   s->sleeper = false;
   for (int i = 0; i < threadCount; i++) {
     const Thread& t = threads[i];
@@ -280,11 +302,11 @@ void Look(Situation* s, Reason reason) {
       continue;
     }
     s->runnable[s->n++] = i;
-    if (i != current &&
-        (s->longest < 0 || t.ready < threads[s->longest].ready ||
-         (t.ready == threads[s->longest].ready && t.lastTurn < threads[s->longest].lastTurn)))
-      s->longest = i;
+    if (i == current) continue;
+    if (LongerReady(i, s->longest)) s->longest = i;
+    if (!t.preempted && LongerReady(i, s->next)) s->next = i;
   }
+  if (s->next < 0) s->next = s->longest;
 }
 
 // Time goes on to when the next sleeper is due.
@@ -293,6 +315,22 @@ void Leap() {
   if (sleeper < 0) return;
   result->now = std::max(result->now, threads[sleeper].v.due);
   Expire();
+}
+
+// What a longer sequence of deviations than this run's could do here.
+void NoteChoice(const Situation& s, int byDefault) {
+  const bool preemption = s.reason == Reason::kStep || s.reason == Reason::kWoken;
+  if (result->count != config.count || (!preemption && s.reason != Reason::kWait)) return;
+  if (result->choiceCount == kMaxChoices) {
+    result->choiceOverflow = true;
+    return;
+  }
+  if (threadCount > 64) Broken("more than 64 threads: too many for the strategy bounded");
+  std::uint64_t others = 0;
+  for (int i = 0; i < s.n; i++)
+    if (s.runnable[i] != byDefault) others |= 1ull << s.runnable[i];
+  result->choices[result->choiceCount++] = {Self().v.steps, others,
+                                            static_cast<std::uint8_t>(current), preemption};
 }
 
 // Somebody has to go on: says who, hands him the turn, and comes back when this thread has it again.
@@ -307,10 +345,11 @@ void Decide(Reason reason) {
       Look(&s, reason);
     }
   }
-  const int byDefault = s.Default();
-  int next = reason == Reason::kWait ? s.runnable[0] : byDefault;
+  int next = s.n > 0 ? s.runnable[0] : current;
   if (s.n > 1) {
     result->decisions++;
+    const int byDefault = rule->Default(s);
+    if (config.choices) NoteChoice(s, byDefault);
     if (config.replay) {
       next = byDefault;
       if (const Deviation* d = Take(Deviation::kSwitch)) {
@@ -326,27 +365,39 @@ void Decide(Reason reason) {
     Hash(Self().v.steps << 20 ^ static_cast<std::uint64_t>(current) << 10 ^
          static_cast<std::uint64_t>(next));
     if (next != byDefault) {
-      Record(Deviation::kSwitch, static_cast<std::uint32_t>(next), reason != Reason::kWait);
+      const bool preemption = reason == Reason::kStep || reason == Reason::kWoken;
+      Record(Deviation::kSwitch, static_cast<std::uint32_t>(next), preemption);
       EventSwitch(next, reason != Reason::kWait);
+      Self().preempted = preemption;
+      if (preemption) rule->Preempted(current);
     }
-  } else if (s.n == 1) {
-    next = s.runnable[0];
   }
   SwitchTo(next, reason);
 }
 
+[[noreturn]] void Livelock(const char* why) {
+  Verdict("livelock");
+  char line[200];
+  const int n =
+      std::snprintf(line, sizeof line, "explore: livelock: %llu steps, %s; what the threads do:\n",
+                    static_cast<unsigned long long>(result->steps), why);
+  Say(line, n);
+  DescribeLivelock();
+  End(kLivelockSeen);
+}
+
+void LookForRing() {
+  nextRingLook = result->steps + kRingLookEvery;
+  const std::uint64_t now = RingNow();
+  ringLooks = now != 0 && now == ring ? ringLooks + 1 : 0;
+  ring = now;
+  if (ringLooks == kRingLooks) Livelock("and threads that wait for each other");
+}
+
 // One step of the program, or a stretch of them, has been accounted for: does anybody want to decide?
 void AfterSteps() {
-  if (result->steps >= config.limit) {
-    Verdict("livelock");
-    char line[200];
-    const int n = std::snprintf(line, sizeof line,
-                                "explore: livelock: %llu steps, and no end; what the threads do:\n",
-                                static_cast<unsigned long long>(result->steps));
-    Say(line, n);
-    DescribeLivelock();
-    End(kLivelockSeen);
-  }
+  if (result->steps >= config.limit) Livelock("and no end");
+  if (result->steps >= nextRingLook) LookForRing();
   int runnable = 0;
   for (int i = 0; i < threadCount; i++) runnable += threads[i].v.state == ThreadView::kRunnable;
   Expire();
@@ -355,12 +406,11 @@ void AfterSteps() {
   const bool woken = now > runnable;
   if (Lenience() <= 0) {
     Decide(Reason::kFairness);
-  } else if (config.replay) {
-    if (DeviatesHere()) Decide(Reason::kStep);
-  } else if (contended && patience <= 0) {
-    Decide(Reason::kStep);
   } else if (woken) {
     Decide(Reason::kWoken);
+  } else if (config.replay ? DeviatesHere() || (config.choices && contended)
+                           : contended && patience <= 0) {
+    Decide(Reason::kStep);
   }
 }
 
@@ -437,6 +487,7 @@ void NewThread(Request* r) {
     threads[thread].nextDeviation = i;
     break;
   }
+  rule->Created(thread);
   if (strategy != nullptr) strategy->Created(thread);
   result->threads = static_cast<std::uint32_t>(threadCount);
   EventThread(thread);
@@ -477,7 +528,7 @@ void Wake(Request* r) {
   r->result = woken;
   if (woken == 0) return;
   Account(1);
-  if (!config.replay || DeviatesHere()) Decide(Reason::kWoken);
+  Decide(Reason::kWoken);
 }
 
 void SleepOn(const volatile void* futex, std::int64_t ns) {
@@ -558,6 +609,10 @@ void Answer(Request* r) {
     }
     case Kind::kPoint: {
       Account(1);
+      if (focuses && contended && config.FocusesOn(static_cast<std::size_t>(r->b))) {
+        result->focused++;
+        if (patience != kNever) patience--;
+      }
       AfterSteps();
       std::uint32_t chosen = 0;
       if (config.replay) {
@@ -630,6 +685,9 @@ void BeginRun(const RunConfig& c, RunRecord* r) {
   injections = &injectionsOfRun;
   allocations = 0;
   failing = 0;
+  nextRingLook = kRingLookEvery;
+  ring = 0;
+  ringLooks = 0;
   if (c.inject > 0 && injections->Roll(0.25))
     failing = 1 + injections->Below(2ull << injections->Below(10));
   Sequence pace(DeriveSeed(c.seed, 3));
@@ -638,6 +696,8 @@ void BeginRun(const RunConfig& c, RunRecord* r) {
   // A year and a day that depend on the seed, so that no program relies on one.
   startOfTime = (1600000000 + static_cast<std::int64_t>(pace.Below(300000000))) * 1000000000;
   result->now = 1 + static_cast<std::int64_t>(pace.Below(1000000000));
+  rule = MakeRule(c.strategy, DeriveSeed(c.seed, 4));
+  focuses = !c.replay && c.Focuses();
   strategy = c.replay ? nullptr : MakeStrategy(c.strategy, DeriveSeed(c.seed, 4), c.k);
   patience = c.replay ? kNever : strategy->Patience();
   if (c.replay && c.count > 0) {

@@ -1,7 +1,8 @@
-// Goroutines collect, ask for statistics, make objects of all sizes and keep some, while the array of
-// spans grows and stacks shrink: nothing is lost, nothing is freed early. With GORT_SCENARIO_SPANS in the
-// environment that array is first brought near its size, which takes a long time.
+// Goroutines collect, ask for statistics, have all Ps pass a safe point, make objects of all sizes and keep
+// some, while the array of spans grows and stacks shrink: nothing is lost, nothing is freed early.
 #include "runtime/go.h"
+#include "runtime/proc.h"
+#include "runtime/sema.h"
 
 using namespace gort;
 
@@ -15,8 +16,10 @@ struct Node {
 
 constexpr std::uint64_t kCheck = 0x6e0d6e0d6e0d6e0d;
 constexpr int kDepth = 4;
-// As many spans of one object as bring the array of all spans near its first size.
-constexpr int kSpans = 8100;
+// As many objects of a span each as take the array of all spans past its first size in builds for
+// exploring.
+constexpr int kSpans = 150;
+constexpr int kBarriers = 4;
 
 Node* build(int depth) {
   auto* n = make<Node>();
@@ -40,6 +43,8 @@ void waiter(chan<int> c) {
   frame[1] = frame[0];
 }
 
+std::atomic<int> passed;
+
 struct Large {
   char bytes[8192];
 };
@@ -53,8 +58,6 @@ int main(int argc, char** argv) {
     auto done = make_chan<int>(8);
     auto kept = make<slice<Large*>>();
     *kept = make_slice<Large*>(0, kSpans);
-    if (getenv("GORT_SCENARIO_SPANS") != nullptr)
-      for (int i = 0; i < kSpans; i++) *kept = append(*kept, make<Large>());
     go([=] {
       runtime::GC();
       done.send(0);
@@ -71,11 +74,22 @@ int main(int argc, char** argv) {
       done.send(0);
     });
     go([=] {
-      for (int i = 0; i < 150; i++) *kept = append(*kept, make<Large>());
+      // As a tracer does that flushes every P's buffer.
+      for (int i = 0; i < kBarriers; i++) {
+        runtime::semacquire(&runtime::worldsema);
+        runtime::forEachP(runtime::waitReasonFlushProcCaches, [](runtime::p*) { passed++; });
+        runtime::semrelease(&runtime::worldsema);
+        if (passed != (i + 1) * runtime::GOMAXPROCS(0)) panic("a P has not passed, or twice");
+        runtime::Gosched();
+      }
+      done.send(0);
+    });
+    go([=] {
+      for (int i = 0; i < kSpans; i++) *kept = append(*kept, make<Large>());
       done.send(0);
     });
     Node* mine = build(kDepth);
-    for (int i = 0; i < 4; i++) done.recv();
+    for (int i = 0; i < 5; i++) done.recv();
     if (count(mine) != (2 << kDepth) - 1) panic("main's tree has lost a branch");
   });
 }
