@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdio>
 
 #include "chaos/nearest.h"
 
@@ -13,6 +14,7 @@ Arguments::Arguments(const std::vector<std::string>& words, const std::string& c
     : command_(command) {
   std::vector<std::string> known = withValue;
   known.insert(known.end(), without.begin(), without.end());
+  known.insert(known.end(), {"--help", "-h"});
   auto has = [](const std::vector<std::string>& list, const std::string& name) {
     return std::find(list.begin(), list.end(), name) != list.end();
   };
@@ -34,12 +36,18 @@ Arguments::Arguments(const std::vector<std::string>& words, const std::string& c
         values_[name].push_back(words[++i]);
       else
         Fail(name + " wants a value");
-    } else if (has(without, name) && equals == std::string::npos) {
+    } else if (has(known, name) && equals == std::string::npos) {
       values_[name];
     } else {
       Fail("unknown option " + words[i] + DidYouMean(name, known));
     }
   }
+}
+
+bool Arguments::AskForHelp(const char* help) const {
+  if (!Has("--help") && !Has("-h")) return false;
+  std::printf("%s", help);
+  return true;
 }
 
 void Arguments::Fail(const std::string& problem) {
@@ -76,15 +84,40 @@ double Arguments::Seconds(const std::string& name) {
   return seconds;
 }
 
+double Arguments::Probability(const std::string& name, double otherwise) {
+  if (!Has(name)) return otherwise;
+  const std::string text = Last(name);
+  double p = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), p);
+  if (error != std::errc() || end != text.data() + text.size() || !(p >= 0 && p <= 1))
+    Fail(name + " wants a probability from 0 to 1, not \"" + text + "\"");
+  return p;
+}
+
+std::vector<std::string> Arguments::Given() const {
+  std::vector<std::string> names;
+  for (const auto& [name, values] : values_) names.push_back(name);
+  return names;
+}
+
 Subject Arguments::Program() {
   Subject subject;
-  if (names_.empty()) Fail(command_ + " wants a program");
+  const bool trace = command_ == "replay" || command_ == "shrink" || command_ == "report";
+  const std::string wanted = trace ? "trace" : "program";
+  if (names_.empty()) Fail(command_ + " wants a " + wanted);
   if (names_.size() > 1)
-    Fail(command_ + " wants one program; its arguments stand behind --, not " + names_[1]);
+    Fail(command_ + " wants one " + wanted + "; arguments of a program stand behind --, not " +
+         names_[1]);
   if (!names_.empty()) subject.path = names_[0];
   subject.arguments = rest_;
   subject.timeoutSeconds = static_cast<int>(Number("--timeout", 60, 1, 86400));
   return subject;
+}
+
+int WrongUse(const std::string& problem, const std::string& help) {
+  std::fprintf(stderr, "chaos: %s\nTry: ./bazelw run //chaos -- %s\n", problem.c_str(),
+               help.c_str());
+  return kWrongUse;
 }
 
 }  // namespace gort::chaos

@@ -187,6 +187,30 @@ bool ReadFile(const std::string& path, std::string* text) {
   return true;
 }
 
+// A line of the index that names programs: "build", "explore" or "storm". "" or what is wrong.
+std::string AddProgram(const std::string& root, std::string_view key, std::string_view fullName,
+                       std::string_view rest, Entry* entry) {
+  const std::string& name = entry->bug.name;
+  std::string unfixing;
+  if (name.size() < fullName.size()) unfixing = fullName.substr(name.size() + 1);
+  const auto unfixings = entry->bug.Unfixings();
+  if (std::find(unfixings.begin(), unfixings.end(), unfixing) == unfixings.end())
+    return name + ": the file bug has no section [without" +
+           (unfixing.empty() ? "" : " " + unfixing) + "]";
+  std::string mode;
+  if (key == "build") mode = Word(&rest);
+  const std::string without = std::string(root).append(Word(&rest));
+  const std::string with = std::string(root).append(Word(&rest));
+  if (key == "build") {
+    entry->builds.push_back({unfixing, mode, without, with});
+    return "";
+  }
+  GeneralProgram program{unfixing, without, with, {}};
+  while (!rest.empty()) program.options.emplace_back(Word(&rest));
+  (key == "explore" ? entry->explored : entry->stormed).push_back(std::move(program));
+  return "";
+}
+
 }  // namespace
 
 std::string Expectation::Check(const Outcome& got, const RunResult& run) const {
@@ -305,19 +329,12 @@ std::variant<History, std::string> LoadHistory(const std::string& root, const st
       if (!ReadFile(file, &content)) return "cannot read " + file;
       auto parsed = ParseBug(name, content);
       if (const auto* wrong = std::get_if<std::string>(&parsed)) return file + ": " + *wrong;
-      history.entries.push_back({std::move(std::get<Bug>(parsed)), {}});
-    } else if (key == "build" && !history.entries.empty() &&
+      history.entries.push_back({std::move(std::get<Bug>(parsed)), {}, {}, {}});
+    } else if ((key == "build" || key == "explore" || key == "storm") && !history.entries.empty() &&
                history.entries.back().bug.name == name) {
-      Build build;
-      if (name.size() < fullName.size()) build.unfixing = fullName.substr(name.size() + 1);
-      const auto unfixings = history.entries.back().bug.Unfixings();
-      if (std::find(unfixings.begin(), unfixings.end(), build.unfixing) == unfixings.end())
-        return name + ": the file bug has no section [without" +
-               (build.unfixing.empty() ? "" : " " + build.unfixing) + "]";
-      build.mode = Word(&rest);
-      build.without = std::string(root).append(Word(&rest));
-      build.with = std::string(root).append(rest);
-      history.entries.back().builds.push_back(std::move(build));
+      if (const std::string wrong = AddProgram(root, key, fullName, rest, &history.entries.back());
+          !wrong.empty())
+        return wrong;
     } else if (!key.empty()) {
       return index + ": cannot read the line: " + line;
     }

@@ -86,16 +86,31 @@ struct Build {
   std::string with;
 };
 
+// A general program, which knows nothing of the bug, with the runtime that lacks the fix.
+struct GeneralProgram {
+  std::string unfixing;
+  std::string without;  // path of the program
+  std::string with;  // the same with the runtime as it is
+  std::vector<std::string> options;  // of chaos explore or chaos storm, with which the bug shows
+};
+
 struct Entry {
   Bug bug;
   std::vector<Build> builds;
+  std::vector<GeneralProgram> explored;
+  std::vector<GeneralProgram> stormed;
 };
 
 // How a bug, or one of its unfixings, is called on the command line: BUG or BUG/NAME.
 std::string FullName(const Bug& bug, const std::string& unfixing);
 
-// The index of all bugs that the build made: lines "bug NAME FILE", "build NAME MODE WITHOUT WITH",
-// where NAME may be BUG/UNFIXING, and "tsan_options VALUE", paths below the root of the runfiles.
+// The index of all bugs that the build made, paths below the root of the runfiles:
+//
+//   tsan_options VALUE
+//   bug BUG FILE                              and behind it, where NAME is BUG or BUG/UNFIXING:
+//   build NAME MODE WITHOUT WITH
+//   explore NAME WITHOUT WITH [OPTION...]
+//   storm NAME WITHOUT WITH [OPTION...]
 struct History {
   std::vector<Entry> entries;
   std::string tsanOptions;

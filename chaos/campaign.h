@@ -2,22 +2,17 @@
 // its own.
 #pragma once
 
-#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "chaos/exit_status.h"
 #include "chaos/outcome.h"
+#include "chaos/progress.h"
 #include "chaos/runner.h"
 
 namespace gort::chaos {
-
-// What the tool's exit status means.
-inline constexpr int kHeld = 0;  // every run ended as it should
-inline constexpr int kFailed = 1;  // at least one did not
-inline constexpr int kWrongUse = 2;
-inline constexpr int kNothingKnown = 3;  // a run could not be made, or was cut off
 
 // A program, found and found fit.
 struct Subject {
@@ -53,20 +48,5 @@ double ParseDuration(std::string_view text);
 
 // ShowDuration is "1 h 12 min", "3 min 20 s" or "4.1 s".
 std::string ShowDuration(double seconds);
-
-// One line that is written anew on a terminal; in a log, a line now and then.
-class ProgressLine {
- public:
-  ProgressLine();
-  void Show(const std::string& text);
-  void Clear();
-
- private:
-  bool terminal_;
-  double last_ = -1e9;
-};
-
-// Seconds since some moment, for measuring.
-double Now();
 
 }  // namespace gort::chaos

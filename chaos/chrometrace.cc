@@ -71,7 +71,7 @@ class Writer {
       Add(event);
     };
     meta("process_name", -1,
-         {{"name", Clean(run_.program + " (seed " + run_.seed + ", 1 step = 1 us)")}});
+         {{"name", Clean(ShownProgram(run_) + " (seed " + run_.seed + ", 1 step = 1 us)")}});
     for (std::size_t t = 0; t < run_.threads.size(); t++) {
       meta("thread_name", static_cast<int>(t), {{"name", Clean(run_.threads[t])}});
       meta("thread_sort_index", static_cast<int>(t), {{"sort_index", t}});

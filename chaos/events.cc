@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -366,6 +367,35 @@ const char* EventKindName(Event::Kind kind) {
   for (const KindName& known : kKinds)
     if (known.kind == kind) return known.name;
   return "";
+}
+
+std::string ShownProgram(const Run& run) {
+  std::string path = run.program;
+  // .../bazel-out/CONFIGURATION/bin/PACKAGE/NAME, or by way of the link to it.
+  const std::string out = "bazel-out/", bin = "/bin/", link = "bazel-bin/";
+  std::size_t package = path.find(out);
+  if (package != std::string::npos) {
+    package = path.find(bin, package + out.size());
+    if (package != std::string::npos) package += bin.size();
+  } else if (package = path.find(link); package != std::string::npos) {
+    package += link.size();
+  }
+  if (package != std::string::npos) {
+    path.erase(0, package);
+    // A program is linked under another name than its target's (tools/bazel/gort.bzl).
+    const std::string linked = ".goroutine";
+    if (path.ends_with(linked)) path.resize(path.size() - linked.size());
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string::npos) return "//:" + path;
+    path[slash] = ':';
+    return "//" + path;
+  }
+  const char* caller = std::getenv("BUILD_WORKING_DIRECTORY");
+  std::error_code none;
+  const std::string folder =
+      (caller != nullptr ? std::string(caller) : std::filesystem::current_path(none).string()) +
+      "/";
+  return folder.size() > 1 && path.starts_with(folder) ? path.substr(folder.size()) : path;
 }
 
 }  // namespace gort::chaos

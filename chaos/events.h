@@ -89,6 +89,10 @@ struct Run {
 std::variant<Run, std::string> ReadEvents(const std::string& file);
 std::variant<Run, std::string> ParseEvents(std::string_view text, const std::string& file);
 
+// ShownProgram is the run's program as a person calls it: the target, if Bazel has built it
+// (//chaos/explore:toys), else the path, from the working folder if it lies there.
+std::string ShownProgram(const Run& run);
+
 // What every thread is doing, as the events go by.
 class Lanes {
  public:

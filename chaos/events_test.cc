@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "chaos/fold.h"
 #include "chaos/story.h"
@@ -294,4 +295,22 @@ TEST_CASE("the turn that a switch tells of has no row of its own") {
   CHECK(std::count(same.begin(), same.end(), true) == 3);
   for (std::size_t i = 0; i < same.size(); i++)
     if (same[i]) CHECK(run.events[i - 1].kind == Event::kSwitch);
+}
+
+TEST_CASE("a program is called as a person calls it") {
+  const auto shown = [](const std::string& program) {
+    Run run;
+    run.program = program;
+    return ShownProgram(run);
+  };
+  CHECK(shown("/x/execroot/_main/bazel-out/k8-fastbuild-ST-1/bin/chaos/explore/toys.goroutine") ==
+        "//chaos/explore:toys");
+  CHECK(shown("/home/me/gort/bazel-bin/chaos/pingpong") == "//chaos:pingpong");
+  CHECK(shown("bazel-bin/top") == "//:top");
+  setenv("BUILD_WORKING_DIRECTORY", "/home/me/work", 1);
+  CHECK(shown("/home/me/work/a/b") == "a/b");
+  CHECK(shown("/home/me/workshop/a") == "/home/me/workshop/a");
+  CHECK(shown("/usr/bin/other") == "/usr/bin/other");
+  CHECK(shown("bazel-out/odd") == "bazel-out/odd");
+  CHECK(shown("").empty());
 }

@@ -1,28 +1,29 @@
 #include "chaos/explore_command.h"
 
-#include <sys/stat.h>
+#include <fcntl.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <iterator>
+#include <nlohmann/json.hpp>
 
-#include "chaos/arguments.h"
-#include "chaos/campaign.h"
-#include "chaos/explore/campaign.h"
-#include "chaos/explore/mark.h"
+#include "chaos/exit_status.h"
 #include "chaos/points.h"
+#include "chaos/program.h"
 #include "chaos/report_command.h"
+#include "chaos/table.h"
 
 namespace gort::chaos {
 
 namespace {
 
+constexpr char kHelpWords[] = "explore --help";
 constexpr char kHelp[] =
     R"(chaos explore PROGRAM [OPTION...] [-- ARGUMENT...]
 chaos replay  TRACE   [OPTION...] [-- ARGUMENT...]
@@ -63,38 +64,32 @@ all:
   -v                 show what the program prints
   -- ARGUMENT...     of the program; those of the trace if there are none
 
-exit status: 0 explore: no run failed; replay: the same failure each time; shrink, report: done.
-1 not so; 2 wrong use; 3 a run broke, so that nothing is known.
+exit status:
+  0  explore: no run failed; replay: the same failure each time; shrink: the small trace fails in the
+     same way; report: the page is there, and the trace fails as it did
+  1  not so: explore has found a failure, and its trace is written
+  2  wrong use: of an option, or of a program or trace that cannot be used
+  3  a run broke, so that nothing is known
 )";
 
-// Where a path of the command line is: `bazel run` changes the folder.
-std::string Resolved(const std::string& path) {
-  const char* folder = std::getenv("BUILD_WORKING_DIRECTORY");
-  if (path.empty() || path[0] == '/' || folder == nullptr) return path;
-  return std::string(folder) + "/" + path;
-}
-
-bool Contains(const std::string& path, const std::string& text) {
-  std::ifstream in(path, std::ios::binary);
-  const std::string all((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  return all.find(text) != std::string::npos;
-}
-
-// Why the program cannot be explored, "" if it can.
-std::string WhyNot(const std::string& program) {
-  struct stat info;
-  if (stat(program.c_str(), &info) != 0) return program + ": " + std::strerror(errno);
-  if (!S_ISREG(info.st_mode) || access(program.c_str(), X_OK) != 0)
-    return program + " is not a program";
-  if (Contains(program, kExploreMark)) return "";
-  const std::string how = "build it with gort_binary(..., mode = \"explore\")";
-  if (Contains(program, "gort_systemstack")) return program + " is of another mode: " + how;
-  return program + " is not a program of gort: " + how;
-}
-
-int WrongUse(const std::string& problem) {
-  std::fprintf(stderr, "chaos: %s\nTry: ./bazelw run //chaos -- explore --help\n", problem.c_str());
-  return kWrongUse;
+// What each command takes, besides --json, -v and --help.
+struct Command {
+  std::string name;
+  std::vector<std::string> values;
+  std::vector<std::string> flags;
+};
+const std::vector<Command>& Commands() {
+  static const std::vector<Command> commands = [] {
+    std::vector<std::string> explore = ExploreOptions();
+    explore.emplace_back("--trace");
+    return std::vector<Command>{
+        {"explore", explore, {"--all"}},
+        {"replay", {"--times", "--events", "--program"}, {"--gdb"}},
+        {"shrink", {"--output", "--for", "--program"}, {}},
+        {"report", {"--output", "--chrome", "--program"}, {}},
+    };
+  }();
+  return commands;
 }
 
 // Becomes the program; returns if it cannot.
@@ -112,96 +107,160 @@ int Start(const std::string& program, const Task& task, const std::vector<std::s
   return kNothingKnown;
 }
 
-// As Start, in a process of its own; returns its exit status.
-int StartAndWait(const std::string& program, const Task& task,
-                 const std::vector<std::string>& arguments) {
-  std::fflush(nullptr);
-  const pid_t child = fork();
-  if (child == 0) _exit(Start(program, task, arguments));
-  int status = 0;
-  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-  return child > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : kNothingKnown;
-}
-
 int Report(const std::string& program, Task task, const std::vector<std::string>& words,
-           ReportOptions options) {
+           ReportOptions options, const std::string& shownTrace) {
   if (options.output.empty()) options.output = task.trace + ".html";
   options.file = task.trace + ".events";
-  options.replay = "./bazelw run //chaos -- replay " + task.trace;
+  options.replay = "./bazelw run //chaos -- replay " + ShellWord(shownTrace);
   task.command = Task::kReplay;
   task.output = options.file;
   task.json = true;  // the page says it all
-  const int status = StartAndWait(program, task, words);
+  const int status = ExploreProcess(program, task, words);
   if (status != kHeld && status != kFailed) return status;
   const int drawn = ReportCommand(options);
   return drawn != 0 ? drawn : status;
 }
 
+// What replay, shrink and report do with their trace.
+int WithTrace(const std::string& command, Arguments* line, const Subject& subject, Task task) {
+  task.trace = Resolved(subject.path);
+  ReportOptions report;
+  report.chrome = Resolved(line->Last("--chrome"));
+  report.output = Resolved(line->Last("--output"));
+  report.json = task.json;
+  if (command == "report" && FileHas(task.trace, "{\"gort_events\"")) {
+    report.file = task.trace;
+    return ReportCommand(report);
+  }
+  Trace trace;
+  std::string problem;
+  if (!LoadTrace(task.trace, &trace, &problem)) return WrongUse(problem, kHelpWords);
+  const std::string program =
+      line->Has("--program") ? ProgramPath(line->Last("--program")) : trace.program;
+  if (problem = WhyNotExplored(program); !problem.empty()) {
+    if (!line->Has("--program"))
+      problem += "\nThe trace names it; another one can be named by --program.";
+    return WrongUse(problem, kHelpWords);
+  }
+  const std::vector<std::string>& words =
+      subject.arguments.empty() ? trace.arguments : subject.arguments;
+  task.name = program;
+  if (command == "report") return Report(program, task, words, report, subject.path);
+  task.output = command == "replay" ? Resolved(line->Last("--events")) : report.output;
+  if (problem = task.output.empty() ? "" : WhyNotWritten(task.output); !problem.empty())
+    return WrongUse(problem, kHelpWords);
+  return Start(program, task, words);
+}
+
 }  // namespace
 
-int ExploreFromArguments(const std::string& command, const std::vector<std::string>& arguments) {
-  Arguments line(arguments, command,
-                 {"--runs", "--for", "--seed", "--strategy", "--inject", "--limit", "--trace",
-                  "--times", "--events", "--output", "--chrome", "--program", "--focus"},
-                 {"--all", "--gdb", "--json", "-v", "--help"});
-  if (line.Has("--help")) {
-    std::printf("%s", kHelp);
-    return kHeld;
-  }
-  const double seconds = line.Seconds("--for");
-  const Subject subject = line.Program();
-  if (!line.problem().empty()) return WrongUse(line.problem());
+const std::vector<std::string>& ExploreOptions() {
+  static const std::vector<std::string> options = {"--runs",   "--for",   "--seed", "--strategy",
+                                                   "--inject", "--limit", "--focus"};
+  return options;
+}
 
-  std::string text = "command=" + (command == "report" ? "replay" : command) + "\n";
-  text += "seconds=" + std::to_string(seconds) + "\n";
-  // As many runs as the time allows.
-  if (seconds > 0 && !line.Has("--runs")) text += "runs=1000000000\n";
-  for (const char* key : {"runs", "seed", "strategy", "inject", "limit", "times"})
-    if (const std::string option = "--" + std::string(key); line.Has(option))
-      text += std::string(key) + "=" + line.Last(option) + "\n";
-  std::string focus;
-  for (const std::string& pattern : line.All("--focus")) {
-    if (MatchPoints(pattern).empty()) return WrongUse("--focus: " + UnknownPoint(pattern));
-    focus += (focus.empty() ? "" : " ") + pattern;
+Task ExploreTask(Arguments* line, Task task) {
+  constexpr long long kMost = 1ll << 62;
+  const auto number = [&](const char* name, std::uint64_t otherwise, long long least) {
+    return static_cast<std::uint64_t>(
+        line->Number(name, static_cast<long long>(otherwise), least, kMost));
+  };
+  if (line->Has("--for")) {
+    task.seconds = line->Seconds("--for");
+    task.runs = 1'000'000'000;
   }
-  text += "focus=" + focus + "\n";
-  Task task;
+  task.runs = number("--runs", task.runs, 1);
+  task.seed = number("--seed", task.seed, 0);
+  task.limit = number("--limit", task.limit, 1);
+  task.inject = line->Probability("--inject", task.inject);
+  for (const std::string& pattern : line->All("--focus")) {
+    if (MatchPoints(pattern).empty()) line->Fail("--focus: " + UnknownPoint(pattern));
+    task.focus += (task.focus.empty() ? "" : " ") + pattern;
+  }
   std::string problem;
-  if (!ParseTask(text, &task, &problem)) return WrongUse(problem);
+  if (line->Has("--strategy") && !ParseStrategy(line->Last("--strategy"), &task.strategy, &problem))
+    line->Fail(problem);
+  return task;
+}
+
+int ExploreProcess(const std::string& program, const Task& task,
+                   const std::vector<std::string>& arguments, std::string* out) {
+  std::fflush(nullptr);
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return kNothingKnown;
+  const pid_t child = fork();
+  if (child == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (out != nullptr) dup2(ends[1], STDOUT_FILENO);
+    _exit(Start(program, task, arguments));
+  }
+  close(ends[1]);
+  char buffer[4096];
+  for (ssize_t n; out != nullptr && (n = read(ends[0], buffer, sizeof buffer)) != 0;) {
+    if (n > 0) out->append(buffer, static_cast<std::size_t>(n));
+    if (n < 0 && errno != EINTR) break;
+  }
+  close(ends[0]);
+  int status = 0;
+  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  return child > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : kNothingKnown;
+}
+
+Exploration Explore(const std::string& program, const Task& asked) {
+  Task task = asked;
+  task.json = true;
+  task.echo = false;  // what the program prints would stand between
+  if (task.name.empty()) task.name = program;
+  std::string out;
+  Exploration found;
+  found.status = ExploreProcess(program, task, {}, &out);
+  if (found.status != kHeld && found.status != kFailed) return found;
+  const auto json = nlohmann::json::parse(out, nullptr, false);
+  if (!json.is_object()) {
+    std::fprintf(stderr, "chaos: %s has not said what it found\n", program.c_str());
+    found.status = kNothingKnown;
+    return found;
+  }
+  found.runs = json.value("runs", 0ll);
+  found.failed = json.value("failed", 0ll);
+  found.firstFailure = json.value("first_failure_run", 0ll);
+  found.firstFailureAfter = json.value("first_failure_seconds", 0.0);
+  found.seconds = json.value("seconds", 0.0);
+  found.outcome = json.value("outcome", "");
+  found.said = json.value("said", "");
+  found.trace = json.value("trace", "");
+  return found;
+}
+
+int ExploreFromArguments(const std::string& command, const std::vector<std::string>& arguments) {
+  const auto& options =
+      *std::find_if(Commands().begin(), Commands().end(),
+                    [&](const Command& candidate) { return candidate.name == command; });
+  std::vector<std::string> flags = options.flags;
+  for (const char* flag : {"--json", "-v"}) flags.emplace_back(flag);
+  Arguments line(arguments, command, options.values, flags);
+  if (line.AskForHelp(kHelp)) return kHeld;
+  const Subject subject = line.Program();
+  Task task = ExploreTask(&line);
+  task.times = static_cast<std::uint64_t>(line.Number("--times", 1, 1, 1ll << 62));
   task.all = line.Has("--all");
   task.json = line.Has("--json");
   task.echo = line.Has("-v");
   task.inProcess = line.Has("--gdb");
-  if (task.inProcess && command != "replay") return WrongUse("--gdb is for replay");
-
-  std::string program;
-  std::vector<std::string> words = subject.arguments;
-  if (command == "explore") {
-    program = Resolved(subject.path);
-    task.name = subject.path;
-    const std::string own = subject.path.substr(subject.path.rfind('/') + 1) + ".trace";
-    task.trace = Resolved(line.Has("--trace") ? line.Last("--trace") : own);
-  } else {
-    task.trace = Resolved(subject.path);
-    if (command == "report" && Contains(task.trace, "{\"gort_events\"")) {
-      ReportOptions drawn{task.trace, Resolved(line.Last("--output")),
-                          Resolved(line.Last("--chrome")), "", task.json};
-      return ReportCommand(drawn);
-    }
-    Trace trace;
-    if (!LoadTrace(task.trace, &trace, &problem)) return WrongUse(problem);
-    program = line.Has("--program") ? Resolved(line.Last("--program")) : trace.program;
-    if (words.empty()) words = trace.arguments;
-    task.name = program;
-    task.output = Resolved(line.Last(command == "replay" ? "--events" : "--output"));
+  if (!line.problem().empty()) return WrongUse(line.problem(), kHelpWords);
+  if (command != "explore") {
+    task.command = command == "shrink" ? Task::kShrink : Task::kReplay;
+    return WithTrace(command, &line, subject, task);
   }
-  if (problem = WhyNot(program); !problem.empty()) return WrongUse(problem);
-  if (command != "report") return Start(program, task, words);
-  ReportOptions options;
-  options.output = task.output;
-  options.chrome = Resolved(line.Last("--chrome"));
-  options.json = task.json;
-  return Report(program, task, words, options);
+  const std::string program = ProgramPath(subject.path);
+  const std::string own = subject.path.substr(subject.path.rfind('/') + 1) + ".trace";
+  task.name = subject.path;
+  task.trace = Resolved(line.Has("--trace") ? line.Last("--trace") : own);
+  std::string problem = WhyNotExplored(program);
+  if (problem.empty()) problem = WhyNotWritten(task.trace);
+  if (!problem.empty()) return WrongUse(problem, kHelpWords);
+  return Start(program, task, subject.arguments);
 }
 
 }  // namespace gort::chaos

@@ -14,6 +14,7 @@ namespace {
 constexpr int kMostProblems = 10;  // of one loop; it ends after so many
 constexpr int kEvidenceLines = 40;
 
+constexpr char kHelpWords[] = "faults --help";
 constexpr char kHelp[] =
     R"(chaos faults PROGRAM [OPTION...] [-- ARGUMENT...]
 
@@ -185,10 +186,8 @@ std::string JudgeFault(const Fault& fault, const RunResult& run, const Outcome& 
 
 int FaultsCommand(const FaultsOptions& given) {
   FaultsOptions options = given;
-  if (const std::string mistake = FindSubject(&options.subject); !mistake.empty()) {
-    std::fprintf(stderr, "chaos: %s\n", mistake.c_str());
-    return kWrongUse;
-  }
+  if (const std::string mistake = FindSubject(&options.subject); !mistake.empty())
+    return WrongUse(mistake, kHelpWords);
   const Outcome calm = OutcomeOf(RunSubject(options.subject, {}));
   if (calm.kind != Outcome::kExit) {
     std::fprintf(stderr, "chaos: the program fails without a fault: %s\n",
@@ -212,11 +211,8 @@ int FaultsCommand(const FaultsOptions& given) {
 
 int FaultsFromArguments(const std::vector<std::string>& arguments) {
   Arguments a(arguments, "faults", {"--kind", "--from", "--to", "--step", "--timeout"},
-              {"--json", "-v", "--help", "-h"});
-  if (a.Has("--help") || a.Has("-h")) {
-    std::printf("%s", kHelp);
-    return kHeld;
-  }
+              {"--json", "-v"});
+  if (a.AskForHelp(kHelp)) return kHeld;
   FaultsOptions options;
   options.from = a.Number("--from", 1, 1, 1ll << 40);
   options.to = a.Number("--to", 0, 1, 1ll << 40);
@@ -233,11 +229,7 @@ int FaultsFromArguments(const std::vector<std::string>& arguments) {
     else if (problem.empty())
       problem = "--kind wants throw or mmap, not \"" + kind + "\"";
   }
-  if (!problem.empty()) {
-    std::fprintf(stderr, "chaos: %s\nTry: ./bazelw run //chaos -- faults --help\n",
-                 problem.c_str());
-    return kWrongUse;
-  }
+  if (!problem.empty()) return WrongUse(problem, kHelpWords);
   return FaultsCommand(options);
 }
 

@@ -1,6 +1,6 @@
 #!/bin/bash
 # main_test.sh TOOL: the tool's exit statuses and messages, with a history of shell scripts in place
-# of scenarios.
+# of scenarios and general programs.
 set -u
 tool=$(realpath "$1")
 failed=0
@@ -71,7 +71,6 @@ shows "deadlock seen, 3 of 3 as expected"
 shows "throw: boom, exit status 2, 3 of 3 as expected"
 shows "reproduced, and the fix holds"
 shows "[allglock] <-"
-shows "good plain, without the fix: 3 runs"
 
 run 1 verify quiet
 shows "exit status 0, 0 of 8 AS EXPECTED"
@@ -103,7 +102,106 @@ run 3 repro hangs
 run 3 repro good --mode tsan
 run 2 repro
 run 2 repro good --mode all
+shows "--mode wants script, storm or explore, not \"all\""
+run 2 repro good --build all
+shows "repro wants one build"
 run 2 repro good quiet
+run 2 repro good --focus 'chan*'
+shows "--focus is for --mode storm, not for --mode script"
+run 2 repro good --mode explore --focus 'chan*'
+shows "--focus is for --mode storm, not for --mode explore"
+run 2 repro good --mode storm --strategy pct:2
+shows "--strategy is for --mode explore, not for --mode storm"
+run 2 repro good --runs 3
+shows "--runs is for --mode storm or explore"
+run 0 repro good --build plain --json
+shows '"reproduced":true'
+
+# General programs: they say that they can be explored or stormed, and what they have found. A
+# campaign gets its task from the environment.
+explored='# gort: this program can be explored, 1
+task() { printf "%s\n" "$CHAOS_EXPLORE" | sed -n "s/^$1=//p"; }
+said() { # FAILED
+  echo "{\"runs\":$(task runs | head -c 3),\"failed\":$1,\"seconds\":0.5,\"first_failure_run\":$1,"
+  echo "\"first_failure_seconds\":0.25,\"outcome\":\"exit 2\",\"said\":\"panic: boom\",\"trace\":\"$(task trace)\"}"
+}
+[ "$(task command)" = replay ] && { echo "panic: boom, at length"; exit 0; }'
+program finds "$explored
+task inject >inject; task seed >seed; task strategy >strategy; echo trace >\"\$(task trace)\"; said 1; exit 1"
+program findsnothing "$explored
+said 0"
+program breaks "$explored
+exit 3"
+stormed='# gort chaos: this program has points and listens, version 1
+echo "$CHAOS_STORM $CHAOS $*" >>storms
+[ -n "$CHAOS_STORM" ] || exit 0'
+program fallsover "$stormed
+exit 4"
+program stands "$stormed"
+general() { # BUG LINE...: a history of this one, with these lines about it
+  printf '%s\n' "bug $1 tests/history/$1/bug" "${@:2}" >tests/history/index.txt
+}
+general loose 'explore loose finds findsnothing --inject=0.25' \
+  'storm loose fallsover stands --focus=chan* --knobs=sites=60% -- channels'
+run 0 verify loose --mode explore
+shows "run 1, 0.2 s: exit 2: panic: boom"
+shows "no failure in 100 runs"
+shows "found, and the fix holds"
+[ "$(cat inject)" = 0.25 ] || fail "verify hands on $(cat inject) as the probability of injections"
+run 0 verify loose --mode explore --json --seed 7 --strategy burst
+shows '"mode":"explore","good":true'
+shows '"first_failure_run":1'
+[ "$(cat seed strategy)" = $'7\nburst' ] || fail "verify hands on $(cat seed strategy)"
+run 0 repro loose --mode explore --seed 9
+shows "panic: boom, at length"
+shows "loose without the fix, mode explore: reproduced, in run 1, after 0.2 s"
+shows "replay -v loose.trace"
+shows "shrink loose.trace"
+shows "report loose.trace"
+[ "$(cat loose.trace seed)" = $'trace\n9' ] || fail "no trace, or not seed 9: $(cat seed)"
+run 0 repro loose --mode explore --trace elsewhere --json
+shows '"reproduced":true'
+shows '"trace":"elsewhere"'
+[ -e elsewhere ] || fail "--trace is not heeded"
+run 2 repro loose --mode explore --trace no/such/folder
+shows "no/such/: No such file or directory"
+run 2 repro loose --mode explore --strategy best
+shows "unknown strategy"
+run 2 verify loose --seed 7
+shows "--seed is for --mode explore, not for --mode script"
+run 2 verify loose --mode explore --build tsan
+shows "--build is for --mode script, not for --mode explore"
+run 0 repro loose --mode storm --seed 5
+shows "exit status 4 instead of 0"
+shows "loose without the fix, mode storm: reproduced"
+[ "$(tail -1 storms)" = "seed=5,focus=chan*,sites=60%  channels" ] || fail "the storm is $(tail -1 storms)"
+run 0 repro loose --mode storm --focus 'gopark*' --json
+shows '"status":0'
+[ "$(tail -1 storms)" = "seed=1,focus=gopark*  " ] || fail "the storm is $(tail -1 storms)"
+run 2 repro loose --mode storm --focus nowhere_at_all
+shows 'unknown point "nowhere_at_all"'
+general quiet 'explore quiet findsnothing findsnothing' 'storm quiet stands stands'
+run 1 verify quiet --mode explore --runs 7
+shows "NOT found in 7 runs"
+run 1 repro quiet --mode explore --runs 7
+shows "NOT reproduced, no failure found in 7 runs"
+run 1 repro quiet --mode storm --runs 2
+shows "quiet without the fix, mode storm: NOT reproduced"
+general good 'explore good finds finds'
+run 1 verify good --mode explore
+shows "found, but the fix does NOT hold"
+run 3 repro good --mode storm
+shows "good is not built for mode storm"
+general gone 'explore gone breaks findsnothing'
+run 3 verify gone --mode explore
+shows "the explorer broke, with status 3"
+run 3 repro gone --mode explore
+general hangs 'explore hangs deadlocks findsnothing'
+run 3 verify hangs --mode explore
+shows "is not a program of gort"
+run 3 verify hangs
+shows "there is nothing to verify"
+cp index tests/history/index.txt
 
 # Two ways to take a fix back, and cases that take turns with GOMAXPROCS.
 mkdir -p tests/history/twice
@@ -162,12 +260,16 @@ shows "allgadd_locked"
 run 0 points --json
 shows '"file":"malloc.cc"'
 run 0 help
-shows "exit status: 0 every bug"
+shows "exit status: 0 what was asked for happened"
 run 0 --help
 run 0 verify --help
+shows "--build BUILD"
+run 0 repro --help
+shows "--mode storm"
+run 0 list --help
 
 run 2
-shows "commands:"
+shows "bugs of the history:"
 run 2 verify goood
 shows "unknown bug goood; did you mean good?"
 run 2 verfy
@@ -181,7 +283,9 @@ shows "--runs wants a number"
 run 2 verify --runs
 shows "--runs wants a value"
 run 2 verify --mode fast
-shows "--mode wants plain, tsan or all"
+shows "--mode wants script, explore or all"
+run 2 verify --build slow
+shows "--build wants plain, tsan or all"
 run 2 list good
 run 2 verify good --json=1
 

@@ -6,6 +6,7 @@
 #include "chaos/markup.h"
 #include "chaos/page_files.h"
 #include "chaos/story.h"
+#include "chaos/table.h"
 
 namespace gort::chaos {
 
@@ -37,28 +38,27 @@ std::string Plural(std::int64_t n, const char* what) {
   return Thousands(n) + " " + what + (n == 1 ? "" : "s");
 }
 
-// A word for the shell: quoted if it needs to be.
-std::string Word(const std::string& word) {
-  const bool plain = !word.empty() && word.find_first_not_of(
-                                          "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                          "0123456789-_=+.,:/@%") == std::string::npos;
-  if (plain) return word;
-  std::string quoted = "'";
-  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return quoted + "'";
-}
-
-std::string CommandOf(const Run& run) {
-  std::string command = Word(run.program);
-  for (const std::string& argument : run.arguments) command += " " + Word(argument);
+// The command with the program's arguments behind it; `between` stands before the first.
+std::string WithArguments(std::string command, const Run& run, const char* between) {
+  for (const std::string& argument : run.arguments) {
+    command += between + ShellWord(argument);
+    between = " ";
+  }
   return command;
 }
 
 std::string BaseName(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
+// The program's name alone, for a heading.
+std::string ProgramName(const Run& run) {
+  if (run.program.empty()) return "a program";
+  const std::string name = BaseName(ShownProgram(run));
+  return name.substr(name.find(':') + 1);
+}
+
 std::string Heading(const Run& run) {
   const std::string kind = run.ended ? (IsGood(run) ? " good" : "") : " unknown";
-  std::string text = Escape(run.program.empty() ? "a program" : BaseName(run.program));
+  std::string text = Escape(ProgramName(run));
   text += ": <span class=\"outcome" + kind + "\">";
   text += run.ended ? Escape(run.outcome) : "outcome not known";
   text += "</span>";
@@ -71,7 +71,7 @@ std::string Facts(const Run& run) {
     if (!value.empty())
       facts += std::string("<div><dt>") + name + "</dt><dd>" + Escape(value) + "</dd></div>\n";
   };
-  add("program", run.program.empty() ? "" : CommandOf(run));
+  add("program", run.program.empty() ? "" : WithArguments(ShellWord(ShownProgram(run)), run, " "));
   add("seed", run.seed);
   add("strategy", run.strategy);
   add("GOMAXPROCS", run.procs == 0 ? "" : std::to_string(run.procs));
@@ -247,15 +247,16 @@ std::string ReplayCommand(const Run& run) {
   std::string command;
   if (run.procs > 0) command = "GOMAXPROCS=" + std::to_string(run.procs) + " ";
   command += "./bazelw run //chaos -- explore --runs 1";
-  if (!run.seed.empty()) command += " --seed " + Word(run.seed);
-  if (!run.strategy.empty()) command += " --strategy " + Word(run.strategy);
-  return command + " " + (run.program.empty() ? "PROGRAM" : CommandOf(run));
+  if (!run.seed.empty()) command += " --seed " + ShellWord(run.seed);
+  if (!run.strategy.empty()) command += " --strategy " + ShellWord(run.strategy);
+  command += " " + (run.program.empty() ? "PROGRAM" : ShellWord(run.program));
+  return WithArguments(command, run, " -- ");
 }
 
 std::string Page(const Run& run) {
   const std::vector<Sentence> story = Story(run);
-  const std::string title = Escape((run.program.empty() ? "a program" : BaseName(run.program)) +
-                                   ": " + (run.ended ? run.outcome : "outcome not known"));
+  const std::string title =
+      Escape(ProgramName(run) + ": " + (run.ended ? run.outcome : "outcome not known"));
   const std::string heading = Heading(run);
   const std::string notice =
       run.notice.empty() ? "" : "<p class=\"notice\" role=\"alert\">" + Escape(run.notice) + "</p>";

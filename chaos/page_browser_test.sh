@@ -1,5 +1,5 @@
 #!/bin/bash
-# page_browser_test.sh REPORT DEADLOCK RACE MANY HOSTILE: the report pages of three runs; and of one
+# page_browser_test.sh TOOL DEADLOCK RACE MANY HOSTILE: the report pages of three runs; and of one
 # whose every text tries to be more than text, and of one with nothing in it.
 #
 # Always: xmllint reads each page, and finds in it what must be there without JavaScript.
@@ -8,7 +8,7 @@
 # is no package of ./bazelw, because it is as big as all others together; CHROMIUM names one that is
 # not in PATH, and with CHROMIUM=required its absence is a failure.
 set -u
-report=$1
+tool=$1
 declare -A events=([deadlock]=$2 [race]=$3 [many]=$4)
 probe=$(dirname "$0")/page_probe.js
 dir=$TEST_TMPDIR
@@ -28,7 +28,8 @@ has() {
 
 for name in deadlock race many; do
   page=$dir/$name.html
-  "$report" "${events[$name]}" "$page" "$dir/$name.json" >/dev/null || fail "$name: report failed"
+  "$tool" report "${events[$name]}" --output "$page" --chrome "$dir/$name.json" >/dev/null ||
+    fail "$name: report failed"
   if ! xmllint --nonet --huge --noout "$page"; then
     fail "$name: the page is not well-formed"
     continue
@@ -48,8 +49,8 @@ for name in deadlock race many; do
     fail "$name: the page refers to something outside of it"
 done
 printf '{"gort_events":1}\n' >"$dir/empty.events"
-"$report" "$5" "$dir/hostile.html" >/dev/null || fail "hostile: report failed"
-"$report" "$dir/empty.events" "$dir/empty.html" >/dev/null || fail "empty: report failed"
+"$tool" report "$5" --output "$dir/hostile.html" >/dev/null || fail "hostile: report failed"
+"$tool" report "$dir/empty.events" --output "$dir/empty.html" >/dev/null || fail "empty: report failed"
 xmllint --nonet --noout "$dir/hostile.html" || fail "hostile: the page is not well-formed"
 xmllint --nonet --noout "$dir/empty.html" || fail "empty: the page is not well-formed"
 has empty "notice that the file was cut off" '//p[@class="notice"][contains(., "cut off")]' 1

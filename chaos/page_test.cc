@@ -52,7 +52,7 @@ TEST_CASE("the page of a deadlock") {
   CHECK(Contains(page, "<dd>18446744073709551557</dd>"));
   CHECK(Contains(page,
                  "explore --runs 1 --seed 18446744073709551557 --strategy pct:2 "
-                 "tests/history/6b37b15d9520/scenario allgs</code>"));
+                 "tests/history/6b37b15d9520/scenario -- allgs</code>"));
   CHECK(Contains(page, "M0 (goroutine 1) waits for lock allglock, held by M0 (goroutine 1)"));
   CHECK(Count(page, "<article class=\"switch\"") == 1);
   CHECK(Contains(page, "<li>runtime.lock2 <span class=\"place\">lock_futex.cc:74</span></li>"));
@@ -73,7 +73,8 @@ TEST_CASE("the command to replay") {
   run.seed = "5";
   run.procs = 4;
   CHECK(ReplayCommand(run) ==
-        "GOMAXPROCS=4 ./bazelw run //chaos -- explore --runs 1 --seed 5 'a b' '' 'it'\\''s' --x=1");
+        "GOMAXPROCS=4 ./bazelw run //chaos -- explore --runs 1 --seed 5 'a b' -- '' 'it'\\''s' "
+        "--x=1");
   run.replay = "chaos replay f.trace";
   CHECK(ReplayCommand(run) == "chaos replay f.trace");
 }

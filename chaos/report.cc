@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "chaos/campaign.h"
 #include "chaos/table.h"
 
 namespace gort::chaos {
@@ -16,7 +17,12 @@ std::string Ratio(const Side& side) {
 }
 
 // What happened in most runs, and in how many it was as expected.
-std::string Cell(const Side& side) {
+std::string Cell(const Side& side, bool explored) {
+  if (explored && side.broken == 0 && side.runs > 0) {
+    if (side.firstFailure == 0) return "no failure in " + std::to_string(side.runs) + " runs";
+    return "run " + std::to_string(side.firstFailure) + ", " +
+           ShowDuration(side.firstFailureAfter) + ": " + side.summaries.begin()->first;
+  }
   std::string text = "(not run)";
   int most = 0;
   for (const auto& [summary, n] : side.summaries) {
@@ -47,11 +53,16 @@ std::string Evidence(const Side& side, const Expectation& expectation, bool deta
   std::string text;
   for (const auto& [summary, n] : side.summaries)
     text += summary + ", " + std::to_string(n) + " of " + std::to_string(side.runs) + " runs\n";
+  if (side.runs == 0 && side.broken == 0) return "not run\n";
   if (!side.firstProblem.empty()) text += "wrong: " + side.firstProblem + "\n";
   if (side.outcome.kind == Outcome::kDeadlock)
     return text + (details ? side.outcome.evidence : Picture(side.outcome.evidence));
+  if (side.firstFailure > 0)
+    text += "the first was run " + std::to_string(side.firstFailure) + ", after " +
+            ShowDuration(side.firstFailureAfter) + "\n";
   if (!side.outcome.evidence.empty()) return text + side.outcome.evidence;
   text += Counts(side, expectation);
+  if (side.sample.err.empty()) return text;
   if (details) return text + side.sample.err;
   return text + "its last lines:\n" + Indent(LastLines(side.sample.err, kLastLines), 2);
 }
@@ -75,6 +86,9 @@ void SideAsJson(Json* json, const char* key, const Side& side) {
   json->Key("outcomes").BeginObject();
   for (const auto& [summary, n] : side.summaries) json->Key(summary).Number(n);
   json->EndObject();
+  json->Key("seconds").Real(side.seconds);
+  json->Key("first_failure_run").Number(side.firstFailure);
+  json->Key("first_failure_seconds").Real(side.firstFailureAfter);
   json->Key("first_problem").String(side.firstProblem);
   json->Key("evidence")
       .String(side.outcome.evidence.empty() ? LastLines(side.sample.err, 20)
@@ -88,8 +102,9 @@ std::string ShowVerdicts(const std::vector<Verdict>& verdicts, bool details) {
   std::vector<std::vector<std::string>> rows = {
       {"bug", "mode", "without the fix", "with the fix", "verdict"}};
   for (const Verdict& v : verdicts)
-    rows.push_back(
-        {FullName(v.entry->bug, v.unfixing), v.mode, Cell(v.without), Cell(v.with), v.Text()});
+    rows.push_back({FullName(v.entry->bug, v.unfixing), v.mode,
+                    Cell(v.without, v.mode == "explore"), Cell(v.with, v.mode == "explore"),
+                    v.Text()});
   std::string text = Table(rows);
   const Entry* shown = nullptr;
   for (const Verdict& v : verdicts) {
@@ -100,7 +115,10 @@ std::string ShowVerdicts(const std::vector<Verdict>& verdicts, bool details) {
       shown = v.entry;
     }
     auto side = [&](const char* title, const Side& s, bool with) {
-      const std::string evidence = Evidence(s, bug.Expected(with, v.unfixing, v.mode), details);
+      // History does not say how a general program fails.
+      const Expectation expectation =
+          v.mode == "explore" ? Expectation{} : bug.Expected(with, v.unfixing, v.mode);
+      const std::string evidence = Evidence(s, expectation, details);
       return "    " + std::string(title) + Indent(evidence, 6).substr(6);
     };
     text += "  " + v.mode + (v.unfixing.empty() ? "" : ", " + v.unfixing) + "\n";

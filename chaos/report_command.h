@@ -20,10 +20,4 @@ int ReportCommand(const ReportOptions& options);
 // DefaultOutput is the page's name for an events file.
 std::string DefaultOutput(const std::string& file);
 
-// WriteWhole writes a file under a temporary name beside it and gives it its own name only when it
-// is whole, so that nobody ever finds half of one; a file that was there before stays until then. It
-// returns what went wrong, "" for nothing. What is no regular file (a pipe, /dev/stdout) is written
-// to as it stands.
-std::string WriteWhole(const std::string& path, const std::string& text);
-
 }  // namespace gort::chaos

@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "chaos/testdata.h"
+#include "chaos/wholefile.h"
 
 using namespace gort::chaos;
 namespace fs = std::filesystem;

@@ -16,6 +16,7 @@ namespace {
 constexpr int kDefaultRuns = 100;
 constexpr int kEvidenceLines = 60;
 
+constexpr char kHelpWords[] = "storm --help";
 constexpr char kHelp[] =
     R"(chaos storm PROGRAM [OPTION...] [-- ARGUMENT...]
 
@@ -56,10 +57,11 @@ struct Campaign {
   double seconds = 0;
   std::map<std::string, Failure> failures;  // by what happened
 
-  int Status() const {
+  int Status(bool wantsFailure) const {
     for (const auto& [what, failure] : failures)
-      if (failure.runs > cutOff || cutOff == 0) return kFailed;
-    return cutOff > 0 ? kNothingKnown : kHeld;
+      if (failure.runs > cutOff || cutOff == 0) return wantsFailure ? kHeld : kFailed;
+    if (cutOff > 0) return kNothingKnown;
+    return wantsFailure ? kFailed : kHeld;
   }
 };
 
@@ -126,15 +128,18 @@ void ShowJson(const StormOptions& options, const Campaign& campaign) {
     out.Key("command").String(failure.commandLine).Key("evidence").String(failure.evidence);
     out.EndObject();
   }
-  out.EndArray().Key("status").Number(campaign.Status()).EndObject();
+  out.EndArray().Key("status").Number(campaign.Status(options.wantsFailure)).EndObject();
   std::printf("%s\n", out.text().c_str());
 }
 
-// The knobs and the spec are checked here: in the program a mistake would end every run.
+// All of it is checked here: in the program a mistake would end every run.
 std::string FindMistake(const StormOptions& options) {
-  const std::string knobs = KnobsOf(options, options.seed);
-  if (auto parsed = ParseStorm(knobs); const auto* error = std::get_if<SpecError>(&parsed))
-    return "the storm's knobs, " + ShowSpecError(knobs, *error);
+  for (const std::string& pattern : options.focus)
+    if (auto parsed = ParseStorm("focus=" + pattern);
+        const auto* error = std::get_if<SpecError>(&parsed))
+      return "--focus " + pattern + ": " + error->message;
+  if (auto parsed = ParseStorm(options.knobs); const auto* error = std::get_if<SpecError>(&parsed))
+    return "--knobs, " + ShowSpecError(options.knobs, *error);
   if (options.chaos.empty()) return "";
   if (auto parsed = ParseSpec(options.chaos); const auto* error = std::get_if<SpecError>(&parsed))
     return "--chaos, " + ShowSpecError(options.chaos, *error);
@@ -147,10 +152,7 @@ int StormCommand(const StormOptions& given) {
   StormOptions options = given;
   std::string mistake = FindSubject(&options.subject);
   if (mistake.empty()) mistake = FindMistake(options);
-  if (!mistake.empty()) {
-    std::fprintf(stderr, "chaos: %s\n", mistake.c_str());
-    return kWrongUse;
-  }
+  if (!mistake.empty()) return WrongUse(mistake, kHelpWords);
   const Outcome calm = OutcomeOf(RunSubject(options.subject, {}));
   if (calm.kind != Outcome::kExit) {
     std::fprintf(stderr, "chaos: the program fails without a storm: %s\n",
@@ -197,33 +199,39 @@ int StormCommand(const StormOptions& given) {
     ShowJson(options, campaign);
   else
     Show(options, campaign);
-  return campaign.Status();
+  return campaign.Status(options.wantsFailure);
+}
+
+const std::vector<std::string>& StormValues() {
+  static const std::vector<std::string> options = {"--runs",  "--for",   "--seed",   "--focus",
+                                                   "--chaos", "--knobs", "--timeout"};
+  return options;
+}
+
+StormOptions StormOptionsFrom(Arguments* a, StormOptions options) {
+  options.runs = static_cast<int>(a->Number("--runs", options.runs, 1, 100000000));
+  if (a->Has("--for")) options.seconds = a->Seconds("--for");
+  options.seed = static_cast<std::uint64_t>(
+      a->Number("--seed", static_cast<long long>(options.seed), 0, 1ll << 62));
+  if (a->Has("--focus")) options.focus = a->All("--focus");
+  if (a->Has("--chaos")) options.chaos = a->Last("--chaos");
+  if (a->Has("--knobs")) options.knobs = a->Last("--knobs");
+  options.subject.timeoutSeconds =
+      static_cast<int>(a->Number("--timeout", options.subject.timeoutSeconds, 1, 86400));
+  if (!a->rest().empty()) options.subject.arguments = a->rest();
+  options.json |= a->Has("--json");
+  options.verbose |= a->Has("-v");
+  return options;
 }
 
 int StormFromArguments(const std::vector<std::string>& arguments) {
-  Arguments a(arguments, "storm",
-              {"--runs", "--for", "--seed", "--focus", "--chaos", "--knobs", "--timeout"},
-              {"--first", "--json", "-v", "--help", "-h"});
-  if (a.Has("--help") || a.Has("-h")) {
-    std::printf("%s", kHelp);
-    return kHeld;
-  }
+  Arguments a(arguments, "storm", StormValues(), {"--first", "--json", "-v"});
+  if (a.AskForHelp(kHelp)) return kHeld;
   StormOptions options;
-  options.runs = static_cast<int>(a.Number("--runs", 0, 1, 100000000));
-  options.seconds = a.Seconds("--for");
-  options.seed = static_cast<std::uint64_t>(a.Number("--seed", 1, 0, 1ll << 62));
-  options.focus = a.All("--focus");
-  options.chaos = a.Last("--chaos");
-  options.knobs = a.Last("--knobs");
-  options.first = a.Has("--first");
-  options.json = a.Has("--json");
-  options.verbose = a.Has("-v");
   options.subject = a.Program();
-  if (!a.problem().empty()) {
-    std::fprintf(stderr, "chaos: %s\nTry: ./bazelw run //chaos -- storm --help\n",
-                 a.problem().c_str());
-    return kWrongUse;
-  }
+  options = StormOptionsFrom(&a, options);
+  options.first = a.Has("--first");
+  if (!a.problem().empty()) return WrongUse(a.problem(), kHelpWords);
   return StormCommand(options);
 }
 

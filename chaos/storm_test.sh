@@ -1,5 +1,5 @@
 #!/bin/bash
-# storm_test.sh TOOL EVERYTHING EVERYTHING_TSAN PROBE NO_POINTS: storms and fault loops as their user
+# storm_test.sh TOOL EVERYTHING EVERYTHING_TSAN PROBE NO_POINTS TOYS: storms and fault loops as their user
 # sees them, and the knobs as a running program shows them.
 set -u
 tool=$1
@@ -7,6 +7,7 @@ everything=$2
 everything_tsan=$3
 probe=$4
 no_points=$5
+explored=$6
 failed=0
 unset GOMAXPROCS
 
@@ -73,11 +74,21 @@ shows "storm wants a program"
 run 2 "$tool" storm "$probe" --runs none -- calm
 shows '--runs wants a number'
 run 2 "$tool" storm "$probe" --focus nowhere_at_all -- calm
-shows 'unknown point "nowhere_at_all"'
+shows '--focus nowhere_at_all: unknown point "nowhere_at_all"'
 run 2 "$tool" storm "$probe" --knobs 'fires=5' -- calm
 shows 'expected a share, as in 12.5%'
 run 2 "$tool" storm "$probe" --chaos 'mallocgc_begin=pritn(x)' -- calm
 shows 'column 16: unknown action "pritn"'
+run 2 "$tool" storm "$probe" --chaos 'mallocgc_bgein=yield' -- calm
+shows 'column 1: unknown point "mallocgc_bgein"; did you mean mallocgc_begin?'
+run 2 "$tool" storm "$probe" --knobs 'sites=5%,focus=chan_queud' -- calm
+shows '--knobs, column 16: unknown point "chan_queud"; did you mean chan_queued?'
+run 2 "$tool" storm /bin/true
+shows "/bin/true is not a program of gort: build it with gort_binary"
+run 2 "$tool" storm "$explored"
+shows 'is of mode "explore"'
+run 2 env CHAOS=mallocgc_begin=of "$probe" calm
+shows 'environment variable CHAOS, column 16: unknown action "of"; did you mean off?'
 run 2 env CHAOS_STORM=sede=1 "$probe" calm
 shows 'environment variable CHAOS_STORM, column 1: unknown knob "sede"; did you mean seed?'
 run 0 "$tool" storm --help

@@ -44,6 +44,20 @@ std::string LastLines(std::string_view text, int n) {
   return std::string(text.substr(begin + 1));
 }
 
+std::string ShellWord(const std::string& word) {
+  constexpr std::string_view kPlain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+.,:/@%";
+  if (!word.empty() && word.find_first_not_of(kPlain) == std::string::npos) return word;
+  std::string quoted = "'";
+  for (const char c : word) {
+    if (c == '\'')
+      quoted += "'\\''";
+    else
+      quoted += c;
+  }
+  return quoted + "'";
+}
+
 void Json::Separate() {
   if (!first_ && !afterKey_) text_ += ',';
   first_ = afterKey_ = false;

@@ -16,6 +16,9 @@ std::string Indent(std::string_view text, int blanks);
 // LastLines is the end of text, at most n lines.
 std::string LastLines(std::string_view text, int n);
 
+// ShellWord is the text as one word of a shell's command line, in quotes if it needs them.
+std::string ShellWord(const std::string& word);
+
 // Json writes one value; commas and quotes are its business.
 class Json {
  public:

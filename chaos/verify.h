@@ -7,10 +7,12 @@
 #include <vector>
 
 #include "chaos/bug.h"
+#include "chaos/explore/campaign.h"
 
 namespace gort::chaos {
 
-// The runs of one program.
+// The runs of one program. For the explorer without the fix, as expected are all of them or none:
+// one that fails is enough.
 struct Side {
   int runs = 0;
   int asExpected = 0;
@@ -20,6 +22,8 @@ struct Side {
   RunResult sample;                      // a run as expected if there was one, else the last
   Outcome outcome;                       // of the sample
   double seconds = 0;                    // of all runs
+  long long firstFailure = 0;  // explorer: number of the first run that failed, 0: none
+  double firstFailureAfter = 0;  // seconds
 
   bool Good() const { return runs > 0 && asExpected == runs; }
 };
@@ -27,7 +31,7 @@ struct Side {
 struct Verdict {
   const Entry* entry = nullptr;
   std::string unfixing;
-  std::string mode;
+  std::string mode;  // of the scenario's build, or "explore"
   Side without;
   Side with;
 
@@ -39,6 +43,8 @@ struct Verdict {
 
 struct VerifyOptions {
   int runs = 8;  // of each program
+  // For the explorer: seed, strategy, and how long to look for a failure without the fix.
+  Task explore;
   // Called before each run: what is about to run, and which run of how many.
   std::function<void(const std::string& what, int run, int runs)> progress;
   // Called after each run.
@@ -47,6 +53,11 @@ struct VerifyOptions {
 
 Verdict Verify(const History& history, const Entry& entry, const Build& build,
                const VerifyOptions& options);
+
+// VerifyExplored has the explorer look for a failure without the fix, and make as many runs with it,
+// a hundred at least, for half a minute at most.
+Verdict VerifyExplored(const Entry& entry, const GeneralProgram& program,
+                       const VerifyOptions& options);
 
 // What the number-th run of a scenario gets, counted from 0: over the runs all values of GOMAXPROCS
 // meet all cases.

@@ -1,7 +1,5 @@
 #include "chaos/explore/campaign.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -18,6 +16,7 @@
 #include "chaos/explore/shrink.h"
 #include "chaos/explore/zygote.h"
 #include "chaos/points.h"
+#include "chaos/progress.h"
 #include "chaos/table.h"
 
 namespace gort::chaos {
@@ -29,28 +28,6 @@ using Clock = std::chrono::steady_clock;
 double Since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
-
-// Says how far it is: one line written anew on a terminal, a line every few seconds in a log.
-class Progress {
- public:
-  void Show(const std::string& text) {
-    const double now = Since(start_);
-    if (now < next_) return;
-    next_ = now + (terminal_ ? 0.2 : 10);
-    std::fprintf(stderr, terminal_ ? "\r\033[K%s" : "%s\n", text.c_str());
-    std::fflush(stderr);
-    shown_ = true;
-  }
-  void Clear() {
-    if (terminal_ && shown_) std::fprintf(stderr, "\r\033[K");
-  }
-
- private:
-  const bool terminal_ = isatty(STDERR_FILENO) != 0;
-  const Clock::time_point start_ = Clock::now();
-  double next_ = terminal_ ? 0.2 : 10;
-  bool shown_ = false;
-};
 
 std::uint64_t Median(std::vector<std::uint64_t> values) {
   if (values.empty()) return 0;
@@ -259,7 +236,7 @@ bool SameAgain(const RunConfig& config, const RunReport& report) {
 
 int Explore(const Task& task) {
   const auto start = Clock::now();
-  Progress progress;
+  ProgressLine progress;
   Totals t;
   Runs runs(task);
   Trace first;
@@ -333,7 +310,7 @@ int Replay(const Task& task) {
   RunConfig config = ConfigOf(trace);
   config.strict = true;
   std::uint64_t same = 0;
-  Progress progress;
+  ProgressLine progress;
   for (std::uint64_t i = 0; i < task.times; i++) {
     std::string problem;
     const bool events = !task.output.empty();
@@ -368,7 +345,7 @@ int Replay(const Task& task) {
 int Shrink(const Task& task) {
   Trace trace;
   if (!LoadForThis(task, &trace)) return 2;
-  Progress progress;
+  ProgressLine progress;
   ShrinkResult small = ShrinkTrace(trace, task.seconds > 0 ? task.seconds : 60,
                                    [&](const std::string& text) { progress.Show(text); });
   progress.Clear();

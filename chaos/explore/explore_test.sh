@@ -65,6 +65,36 @@ expect 0 "of another build" "$tool" replay other.trace
 # A thread that is not there cannot go on.
 sed -E 's/^p ([0-9]+) ([0-9]+) .*/p \1 \2 200/; s/^s ([0-9]+) ([0-9]+) .*/s \1 \2 200/' up.trace >wrong.trace
 expect 1 "the replay diverged" "$tool" replay wrong.trace
-# The trace is not lost when it cannot be written where it should.
-TMPDIR=$PWD expect 1 "cannot write" "$tool" explore "$toys" --runs 2000 --trace no/such/up.trace -- update
+# An option of another command, or a value that is none.
+expect 2 "unknown option --times" "$tool" explore "$toys" --times 4
+expect 2 "unknown option --runs" "$tool" replay small.trace --runs 4
+expect 2 '--runs wants a number' "$tool" explore "$toys" --runs none
+expect 2 '--inject wants a probability from 0 to 1, not "2"' "$tool" explore "$toys" --inject 2
+expect 2 "replay wants a trace" "$tool" replay
+expect 2 "nothing.trace: No such file" "$tool" replay nothing.trace
+# The program that a trace names may be gone, or be another one by now.
+sed "s|^program .*|program $PWD/gone|" small.trace >gone.trace
+expect 2 "another one can be named by --program" "$tool" replay gone.trace
+expect 0 "1 of 1 times the same failure" "$tool" replay gone.trace --program "$toys"
+expect 2 "is of another mode" "$tool" replay small.trace --program "$plain"
+sed 's/^steps .*/steps many/' small.trace >number.trace
+expect 2 'number.trace: line 11: "steps" wants a number' "$tool" replay number.trace
+
+# A folder that cannot be written to is said before anything is explored, not hours later.
+expect 2 "no/such/: No such file or directory" "$tool" explore "$toys" --trace no/such/up.trace -- update
+expect 2 "small.trace/: Not a directory" "$tool" explore "$toys" --trace small.trace/up.trace -- update
+expect 2 ". is a folder" "$tool" shrink small.trace --output .
+expect 2 "no/such/: No such file or directory" "$tool" replay small.trace --events no/such/run.events
+# On a full disk the trace is not lost: it goes to the folder for temporary files, or else to standard error.
+TMPDIR=$PWD expect 1 "/dev/full: cannot be written: No space left on device; the trace is in $PWD/gort-" \
+  "$tool" explore "$toys" --runs 2000 --trace /dev/full -- update
+expect 0 "1 of 1 times the same failure" "$tool" replay "$PWD"/gort-*.trace
+TMPDIR=$PWD/no/such expect 1 "gort-trace 1" "$tool" explore "$toys" --runs 2000 --trace /dev/full -- update
+sed -n '/^gort-trace 1$/,/^end$/p' out >err.trace
+sed -i '1s/.*\(gort-trace 1\)$/\1/' err.trace
+expect 0 "1 of 1 times the same failure" "$tool" replay err.trace
+[ -c /dev/full ] || { echo "FAIL: /dev/full is no device any more"; failed=1; }
+TMPDIR=$PWD expect 0 "the trace is in $PWD/gort-" "$tool" shrink small.trace --output /dev/full
+expect 3 "cannot write /dev/full: No space left on device" "$tool" replay small.trace --events /dev/full
+expect 3 "/dev/full: cannot be written: No space left on device" "$tool" report small.trace --output /dev/full
 exit $failed

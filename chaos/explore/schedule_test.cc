@@ -284,7 +284,7 @@ TEST_CASE("a trace that cannot be written where it should is not lost") {
   std::string problem;
   const std::string path =
       SaveTrace(SomeTrace(), std::string(folder) + "/no/such/folder.trace", &problem);
-  CHECK(problem.find("cannot write") != std::string::npos);
+  CHECK(problem.find("cannot be written") != std::string::npos);
   CHECK(problem.find(path) != std::string::npos);
   Trace read;
   REQUIRE(LoadTrace(path, &read, &problem));

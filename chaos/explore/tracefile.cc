@@ -1,6 +1,5 @@
 #include "chaos/explore/tracefile.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <sstream>
 
 #include "chaos/explore/strategies.h"
+#include "chaos/wholefile.h"
 
 namespace gort::chaos {
 
@@ -64,25 +64,6 @@ bool KindOf(char letter, Deviation* d) {
 std::string OneLine(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
   return text;
-}
-
-// All of it, or an error number.
-int WriteFile(const std::string& path, const std::string& text) {
-  const std::string temporary = path + ".part";
-  const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (fd < 0) return errno;
-  int error = 0;
-  std::size_t done = 0;
-  while (done < text.size() && error == 0) {
-    const ssize_t n = write(fd, text.data() + done, text.size() - done);
-    if (n < 0 && errno != EINTR) error = errno;
-    if (n > 0) done += static_cast<std::size_t>(n);
-  }
-  if (error == 0 && fsync(fd) != 0 && errno != EINVAL) error = errno;
-  if (close(fd) != 0 && error == 0) error = errno;
-  if (error == 0 && rename(temporary.c_str(), path.c_str()) != 0) error = errno;
-  if (error != 0) unlink(temporary.c_str());
-  return error;
 }
 
 }  // namespace
@@ -184,15 +165,13 @@ bool ParseTrace(const std::string& text, Trace* out, std::string* problem) {
 }
 
 std::string SaveTrace(const Trace& trace, const std::string& path, std::string* problem) {
-  problem->clear();
   const std::string text = ShowTrace(trace);
-  const int error = WriteFile(path, text);
-  if (error == 0) return path;
-  *problem = "cannot write " + path + ": " + std::strerror(error);
+  *problem = WriteWhole(path, text);
+  if (problem->empty()) return path;
   const char* folder = std::getenv("TMPDIR");
   const std::string elsewhere = std::string(folder != nullptr && *folder != 0 ? folder : "/tmp") +
                                 "/gort-" + std::to_string(getpid()) + ".trace";
-  if (WriteFile(elsewhere, text) == 0) {
+  if (WriteWhole(elsewhere, text).empty()) {
     *problem += "; the trace is in " + elsewhere;
     return elsewhere;
   }

@@ -80,7 +80,9 @@ def history_bug(commit):
             args = [
                 "$(rootpath //chaos)",
                 commit,
-                mode,
+                "--build=" + mode,
+                "--runs=8",
+                "-v",
             ],
             data = ["//chaos"],
             tags = [mode],
@@ -90,28 +92,45 @@ def history_bug(commit):
         tests = ["%s_test_%s" % (commit, mode) for mode in MODES],
     )
 
-def history_explore(commit, unfixing, scenario):
-    """The runtime without a fix under a general program, to be explored: COMMIT[-NAME]_explore.
+def history_general(commit, unfixing, scenario):
+    """The runtime without a fix under general programs, which know nothing of it.
+
+    COMMIT[-NAME]_storm is for storms, COMMIT[-NAME]_explore for the explorer.
 
     Args:
       commit: the folder.
       unfixing: the way in which the fix is taken back, "" if there is one only.
-      scenario: a program of //chaos/explore/scenarios.
+      scenario: the program of //chaos/explore/scenarios to explore.
     """
+    program = commit + _suffix(unfixing)
     gort_binary(
-        name = "%s%s_explore" % (commit, _suffix(unfixing)),
-        testonly = True,
+        name = program + "_explore",
         srcs = ["//chaos/explore/scenarios:%s.cc" % scenario],
         mode = "explore",
-        runtime = ":%s%s_unfixed_runtime" % (commit, _suffix(unfixing)),
+        runtime = ":%s_unfixed_runtime" % program,
+    )
+    gort_binary(
+        name = program + "_storm",
+        srcs = ["//chaos:everything.cc"],
+        points = True,
+        runtime = ":%s_unfixed_runtime" % program,
+        deps = ["//chaos:from_environment"],
     )
 
-def history_index(name, commits):
-    """Declares the index that the tool reads, with all that it names as runfiles.
+def _path(label):
+    """Where a program lies among the runfiles."""
+    if label.startswith(":"):
+        return native.package_name() + "/" + label[1:]
+    return label[len("//"):].replace(":", "/")
+
+def history_index(name, commits, general):
+    """Declares the index that the tool reads (chaos/bug.h), with all that it names as runfiles.
 
     Args:
       name: the target.
       commits: the folders.
+      general: a list of (commit, unfixing, mode, program without the fix, program with it, options):
+        the general programs, with the options of `chaos explore` or `chaos storm` that show the bug.
     """
     lines = ["tsan_options " + TSAN_OPTIONS]
     data = []
@@ -125,6 +144,13 @@ def history_index(name, commits):
                 full = commit + ("/" + unfixing if unfixing else "")
                 lines.append("build %s %s %s" % (full, mode, " ".join(paths)))
                 data += [program for program in programs if program not in data]
+        for of, unfixing, mode, without, fixed, options in general:
+            if of != commit:
+                continue
+            full = commit + ("/" + unfixing if unfixing else "")
+            paths = [_path(program) for program in [without, fixed]]
+            lines.append("%s %s %s" % (mode, full, " ".join(paths + options)))
+            data += [program for program in [without, fixed] if program not in data]
     native.genrule(
         name = name + ".txt.make",
         outs = [name + ".txt"],
