@@ -13,16 +13,20 @@ fail() {
   failed=1
 }
 
+# The files in which each point stands.
+declare -A places
+while IFS=: read -r source point; do
+  point=${point#*\(}
+  places[${point%\)}]+=" ${source##*/}"
+done < <(grep -oHE 'POINT(_FAILS)?\([a-z0-9_]+\)' "$@")
+
 points=0
 while read -r point file _; do
   points=$((points + 1))
-  found=0
-  for source in "$@"; do
-    grep -qE "POINT(_FAILS)?\\($point\\)" "$source" || continue
-    found=1
-    [ "${source##*/}" = "$file" ] || fail "$point stands in ${source##*/}, the table says $file"
+  for place in ${places[$point]-}; do
+    [ "$place" = "$file" ] || fail "$point stands in $place, the table says $file"
   done
-  [ $found = 1 ] || fail "$point is in the table and nowhere in the code"
+  [ -n "${places[$point]-}" ] || fail "$point is in the table and nowhere in the code"
 done < <("$tool" points | tail -n +2)
 [ "$points" -gt 10 ] || fail "the tool prints $points points"
 

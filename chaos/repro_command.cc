@@ -172,16 +172,19 @@ int ReproExplore(const Target& target, Arguments* line) {
   }
   task = ExploreTask(line, task);
   if (!line->problem().empty()) return WrongUse(line->problem(), kHelpWords);
-  std::string own = target.Name() + ".trace";
-  std::replace(own.begin(), own.end(), '/', '-');
-  task.trace = Resolved(line->Has("--trace") ? line->Last("--trace") : own);
+  std::string trace = line->Last("--trace");
+  if (trace.empty()) {
+    trace = target.Name() + ".trace";
+    std::replace(trace.begin(), trace.end(), '/', '-');
+  }
+  task.trace = Resolved(trace);
   if (const std::string problem = WhyNotWritten(task.trace); !problem.empty())
     return WrongUse(problem, kHelpWords);
   if (const std::string problem = WhyNotExplored(program->without); !problem.empty()) {
     std::fprintf(stderr, "chaos: %s\n", problem.c_str());
     return kNothingKnown;
   }
-  const Exploration found = Explore(program->without, task);
+  Exploration found = Explore(program->without, task);
   if (found.status != kHeld && found.status != kFailed) return kNothingKnown;
   const bool asJson = line->Has("--json");
   if (found.status == kFailed && !found.trace.empty() && !asJson) {
@@ -190,6 +193,8 @@ int ReproExplore(const Target& target, Arguments* line) {
     task.trace = found.trace;
     task.echo = true;
     ExploreProcess(program->without, task, {});
+    // As the user calls it, unless it had to be written elsewhere.
+    if (found.trace == Resolved(trace)) found.trace = trace;
   }
   asJson ? ShowExplorationAsJson(target, found) : ShowExploration(target, found);
   return found.status == kFailed ? kHeld : kFailed;
