@@ -88,7 +88,8 @@ struct Totals {
 
 void PrintTotals(const Task& task, const Totals& t, double seconds, const std::string& tracePath,
                  const Trace& trace) {
-  const std::uint64_t k = Median(task.focus.empty() ? t.contended : t.focused);
+  const bool points = !task.focus.empty() || task.strategy.points;
+  const std::uint64_t k = Median(points ? t.focused : t.contended);
   const std::uint64_t n = Median(t.threads);
   if (task.json) {
     Json out;
@@ -168,7 +169,7 @@ class Runs {
     }
     config_.seed = task_.seed + i;
     config_.strategy = ForRun(task_.strategy, config_.seed);
-    const auto& k = config_.Focuses() ? t.focused : t.contended;
+    const auto& k = config_.Focuses() || config_.strategy.points ? t.focused : t.contended;
     config_.k = k.empty() ? 1000 : k[k.size() / 2];
     return &config_;
   }

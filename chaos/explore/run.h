@@ -60,7 +60,7 @@ inline constexpr std::size_t kMaxDeviations = 1 << 20;
 struct RunRecord {
   std::uint64_t steps;
   std::uint64_t contended;  // steps at which more than one thread could go on
-  std::uint64_t focused;  // visits of the points in focus
+  std::uint64_t focused;  // of these, visits of points in focus, of all points if there is no focus
   std::uint64_t switches;
   std::uint64_t decisions;  // times that there was a choice
   std::uint64_t hash;  // of all decisions and what was to be decided

@@ -43,8 +43,10 @@ std::string WithoutNumbers(const std::string& line) {
 
 std::string TellingLine(const std::string& out) {
   constexpr const char* kHeads[] = {
-      "fatal error: ", "panic: ",  "WARNING: ThreadSanitizer", kReportBegin, "explore: livelock",
-      "ERROR: CHECK",  "explore: "};
+      "fatal error: ", "panic: ",           "WARNING: ThreadSanitizer",
+      kReportBegin,    "explore: livelock", "ERROR: CHECK",
+      "explore: ",     "SIGSEGV: ",         "SIGBUS: ",
+      "SIGFPE: ",      "SIGILL: "};
   for (const char* head : kHeads) {
     std::istringstream in(out);
     for (std::string line; std::getline(in, line);)

@@ -86,6 +86,7 @@ struct Situation {
   int next;  // the same, of those that were not preempted, if there is one
   bool sleeper;  // somebody sleeps until a time
   std::uint64_t contended;  // steps so far at which more than one thread could go on
+  std::uint64_t asked;  // the same, but visits of points, if those alone count
 
   bool CanGoOn(int thread) const;
 };

@@ -120,11 +120,11 @@ TEST_CASE("pct runs the highest priority, and lowers it at each of its steps") {
     REQUIRE(at >= 1);
     REQUIRE(at <= kSteps);
     changed += at <= kSteps / 2;
-    s.contended = at;
+    s.asked = at;
     const int next = pct->Choose(s);
     CHECK(next != leader);
     CHECK(pct->Patience() == INT64_MAX);
-    s.contended = 10 * kSteps;
+    s.asked = 10 * kSteps;
     s.current = next;
     CHECK(pct->Choose(s) == next);
   }
@@ -225,8 +225,8 @@ TEST_CASE("bounded makes each run once, preemptions bounded and the rest free") 
 TEST_CASE("names of strategies") {
   StrategyChoice choice;
   std::string problem;
-  for (const char* name :
-       {"default", "random", "burst", "pct:1", "pct:64", "starve", "mix", "bounded:0"}) {
+  for (const char* name : {"default", "random", "burst", "pct:1", "pct:64", "starve", "mix",
+                           "bounded:0", "pct:2@points", "burst@points"}) {
     CHECK(ParseStrategy(name, &choice, &problem));
     CHECK(ShowStrategy(choice) == name);
   }
@@ -234,14 +234,15 @@ TEST_CASE("names of strategies") {
   CHECK(choice.depth == 3);
   CHECK(ParseStrategy("bounded", &choice, &problem));
   CHECK(choice.depth == 2);
-  for (const char* name : {"", "pct:", "pct:0", "pct:65", "pct:x", "random:2", "bounded:10", "rnd"})
+  for (const char* name : {"", "pct:", "pct:0", "pct:65", "pct:x", "random:2", "bounded:10",
+                           "mix@points", "@points", "rnd"})
     CHECK_FALSE(ParseStrategy(name, &choice, &problem));
   CHECK(problem.find("random, burst, pct:DEPTH") != std::string::npos);
 }
 
 TEST_CASE("mix comes to every strategy") {
   std::map<int, int> kinds;
-  for (std::uint64_t i = 0; i < 8; i++) kinds[ForRun({}, i).kind]++;
+  for (std::uint64_t i = 0; i < 64; i++) kinds[ForRun({}, i).kind]++;
   CHECK(kinds.size() == 4);
 }
 

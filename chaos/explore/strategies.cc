@@ -59,7 +59,7 @@ class Burst : public Strategy {
   explicit Burst(std::uint64_t seed)
       : sequence_(seed),
         leap_(LeapProbability(&sequence_)),
-        mean_(static_cast<double>(2ull << sequence_.Below(12))) {}
+        mean_(static_cast<double>(4ull << sequence_.Below(11))) {}
   int Choose(const Situation& s) override {
     if (s.reason == Reason::kWoken && !sequence_.Roll(0.25)) return s.current;
     return Uniform(s, &sequence_, s.reason != Reason::kWoken);
@@ -112,18 +112,18 @@ class Pct : public Strategy {
   void Created(int thread) override { priorities_.Created(thread); }
 
   int Choose(const Situation& s) override {
-    contended_ = s.contended;
+    asked_ = s.asked;
     const int byDefault = priorities_.Default(s);
-    if (s.reason == Reason::kFairness || next_ == changes_ || s.contended < change_[next_])
+    if (s.reason == Reason::kFairness || next_ == changes_ || s.asked < change_[next_])
       return byDefault;
-    while (next_ < changes_ && s.contended >= change_[next_]) next_++;
+    while (next_ < changes_ && s.asked >= change_[next_]) next_++;
     if (s.CanGoOn(s.current)) priorities_.Preempted(s.current);
     return priorities_.Highest(s);
   }
 
   std::int64_t Patience() override {
     if (next_ == changes_) return INT64_MAX;
-    return static_cast<std::int64_t>(std::max(change_[next_], contended_ + 1) - contended_);
+    return static_cast<std::int64_t>(std::max(change_[next_], asked_ + 1) - asked_);
   }
   bool Leaps() override { return sequence_.Roll(leap_); }
   int Wakes(int n) override { return static_cast<int>(sequence_.Below(static_cast<unsigned>(n))); }
@@ -135,7 +135,7 @@ class Pct : public Strategy {
   Sequence sequence_;
   const double leap_;
   std::uint64_t change_[kMaxChanges];
-  std::uint64_t contended_ = 0;
+  std::uint64_t asked_ = 0;
   int changes_;
   int next_ = 0;
 };
@@ -148,9 +148,13 @@ Strategy* Make(Args... args) {
 
 }  // namespace
 
-bool ParseStrategy(std::string_view text, StrategyChoice* out, std::string* problem) {
-  std::string_view name = text.substr(0, text.find(':'));
+bool ParseStrategy(std::string_view whole, StrategyChoice* out, std::string* problem) {
+  constexpr std::string_view kPoints = "@points";
   StrategyChoice choice;
+  choice.points = whole.ends_with(kPoints);
+  const std::string_view text =
+      whole.substr(0, whole.size() - (choice.points ? kPoints.size() : 0));
+  const std::string_view name = text.substr(0, text.find(':'));
   const std::pair<std::string_view, StrategyChoice::Kind> names[] = {
       {"default", StrategyChoice::kDefault}, {"random", StrategyChoice::kRandom},
       {"burst", StrategyChoice::kBurst},     {"pct", StrategyChoice::kPct},
@@ -178,11 +182,19 @@ bool ParseStrategy(std::string_view text, StrategyChoice* out, std::string* prob
       return false;
     }
   }
+  const bool asked = choice.kind == StrategyChoice::kPct || choice.kind == StrategyChoice::kBurst ||
+                     choice.kind == StrategyChoice::kStarve;
+  if (choice.points && !asked) {
+    *problem = "strategy \"" + std::string(whole) + "\": @points is for pct, burst and starve";
+    return false;
+  }
   *out = choice;
   return true;
 }
 
-std::string ShowStrategy(const StrategyChoice& choice) {
+namespace {
+
+std::string NameOf(const StrategyChoice& choice) {
   switch (choice.kind) {
     case StrategyChoice::kDefault:
       return "default";
@@ -202,14 +214,28 @@ std::string ShowStrategy(const StrategyChoice& choice) {
   return "";
 }
 
+}  // namespace
+
+std::string ShowStrategy(const StrategyChoice& choice) {
+  return NameOf(choice) + (choice.points ? "@points" : "");
+}
+
 StrategyChoice ForRun(const StrategyChoice& choice, std::uint64_t run) {
   if (choice.kind != StrategyChoice::kMix) return choice;
+  constexpr auto kPct = StrategyChoice::kPct;
+  constexpr auto kBurst = StrategyChoice::kBurst;
+  constexpr auto kStarve = StrategyChoice::kStarve;
   constexpr StrategyChoice kTurns[] = {
-      {StrategyChoice::kPct, 2},    {StrategyChoice::kBurst, 0},  {StrategyChoice::kPct, 3},
-      {StrategyChoice::kStarve, 0}, {StrategyChoice::kPct, 1},    {StrategyChoice::kBurst, 0},
-      {StrategyChoice::kPct, 5},    {StrategyChoice::kRandom, 0},
+      {kPct, 2},       {kPct, 3, true},    {kBurst, 0, true}, {kPct, 3},
+      {kPct, 5, true}, {kStarve, 0},       {kPct, 2, true},   {kBurst, 0},
+      {kPct, 5},       {kPct, 3, true},    {kPct, 1},         {kBurst, 0, true},
+      {kPct, 5, true}, {kStarve, 0, true}, {kPct, 2},         {kPct, 3},
   };
-  return kTurns[run % std::size(kTurns)];
+  constexpr std::size_t kCount = std::size(kTurns);
+  // A run of random takes as long as twenty of the others.
+  constexpr std::uint64_t kSeldom = 64;
+  if (run % kSeldom == kSeldom - 1) return {StrategyChoice::kRandom, 0};
+  return kTurns[run % kCount];
 }
 
 Strategy* MakeStrategy(const StrategyChoice& choice, std::uint64_t seed, std::uint64_t k) {

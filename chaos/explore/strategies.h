@@ -1,7 +1,7 @@
 // The strategies. Names as --strategy takes them:
 //
 //   random      at every step each thread that can go on is as likely to get the turn as any other
-//   burst       as random, but only at some steps: the mean between two is drawn for each run, from 2
+//   burst       as random, but only at some steps: the mean between two is drawn for each run, from 4
 //               to 4096
 //   pct:D       probabilistic concurrency testing (Burckhardt et al., ASPLOS 2010): each thread has a
 //               priority, the highest that can go on does; at D-1 steps, drawn beforehand among k, the
@@ -10,6 +10,8 @@
 //   starve      as burst, but one thread, another one after each interval, gets no turn while any
 //               other one can go on
 //   mix         one of the above for each run, in turn
+//   X@points    X, which is burst, pct:D or starve, asked at the runtime's named points alone, instead of
+//               at every step: k is then the number of visits of those
 //   bounded:B   all runs with at most B preemptions (bounded.h), those with few deviations first
 //   default     nothing but the rules of schedule.h
 #pragma once
@@ -27,6 +29,7 @@ struct StrategyChoice {
   enum Kind { kDefault, kRandom, kBurst, kPct, kStarve, kMix, kBounded };
   Kind kind = kMix;
   int depth = 3;  // kPct; kBounded: the bound
+  bool points = false;
 
   bool operator==(const StrategyChoice&) const = default;
 };

@@ -293,7 +293,8 @@ void Look(Situation* s, Reason reason) {
   s->current = current;
   s->n = 0;
   s->longest = s->next = -1;
-  s->contended = focuses ? result->focused : result->contended;
+  s->contended = result->contended;
+  s->asked = focuses ? result->focused : result->contended;
   s->sleeper = false;
   for (int i = 0; i < threadCount; i++) {
     const Thread& t = threads[i];
@@ -609,9 +610,9 @@ void Answer(Request* r) {
     }
     case Kind::kPoint: {
       Account(1);
-      if (focuses && contended && config.FocusesOn(static_cast<std::size_t>(r->b))) {
+      if (contended && (!config.Focuses() || config.FocusesOn(static_cast<std::size_t>(r->b)))) {
         result->focused++;
-        if (patience != kNever) patience--;
+        if (focuses && patience != kNever) patience--;
       }
       AfterSteps();
       std::uint32_t chosen = 0;
@@ -697,7 +698,7 @@ void BeginRun(const RunConfig& c, RunRecord* r) {
   startOfTime = (1600000000 + static_cast<std::int64_t>(pace.Below(300000000))) * 1000000000;
   result->now = 1 + static_cast<std::int64_t>(pace.Below(1000000000));
   rule = MakeRule(c.strategy, DeriveSeed(c.seed, 4));
-  focuses = !c.replay && c.Focuses();
+  focuses = !c.replay && (c.Focuses() || c.strategy.points);
   strategy = c.replay ? nullptr : MakeStrategy(c.strategy, DeriveSeed(c.seed, 4), c.k);
   patience = c.replay ? kNever : strategy->Patience();
   if (c.replay && c.count > 0) {

@@ -7,6 +7,7 @@ using namespace gort;
 namespace {
 
 constexpr int kValues = 6;
+constexpr int kCollections = 3;
 constexpr std::uint64_t kPattern = 0x600d600d600d0000;
 
 // The value is received into the frame of a deep stack, most of which is given up before.
@@ -73,7 +74,9 @@ int main(int argc, char** argv) {
     go(sender, plain);
     go(sender, left);
     go(sender, right);
-    go([] { runtime::GC(); });
+    go([] {
+      for (int i = 0; i < kCollections; i++) runtime::GC();
+    });
     const std::uint64_t each = kValues * (kValues - 1) / 2;
     if (done.recv() + done.recv() != 3 * each) panic("a value was lost");
   });
