@@ -462,22 +462,16 @@ explore_complaint() {
 
 # programs_of MUTANT LAYER: the lines of the kit's list that are for it, in the order in which they run.
 programs_of() {
-  local header area name suffix=plain
-  case $2 in
-    storm | explore) grep "^$2 " "$kit/programs" ;;
-    *)
-      [ "$2" = conformance ] || suffix=tsan
-      if [ "$1" = control ]; then
-        grep "^$2 " "$kit/programs"
-        return
-      fi
-      header=$(header_of "$1")
-      area=${header%%: *}
-      for name in $(sed -n "s/^$2 $area: //p" "$here/areas"); do
-        grep "^$2 ${name}_test_$suffix " "$kit/programs"
-      done
-      ;;
-  esac
+  local header name row=$2
+  if [ "$1" = control ]; then
+    grep "^$2 " "$kit/programs"
+    return
+  fi
+  [ "$2" != storm ] || row=explore
+  header=$(header_of "$1")
+  for name in $(sed -n "s/^$row ${header%%: *}: //p" "$here/areas"); do
+    grep -E "^$2 ($name(_explore|_test_plain|_test_tsan)|storm_$name) " "$kit/programs"
+  done
 }
 
 # run_layer MUTANT FOLDER LAYER: runs its programs until one notices, and records that.
@@ -485,7 +479,7 @@ run_layer() {
   local mutant=$1 folder=$2 wanted=$3 layer name output arguments objects compile
   local seconds count begin spent program seen=""
   begin=$EPOCHREALTIME
-  count=$(grep -c "^$wanted " "$kit/programs")
+  count=$(programs_of "$mutant" "$wanted" | wc -l)
   while read -r layer name output arguments objects compile; do
     program=$folder/$layer-$name
     if ! make_objects "$folder" "$compile"; then

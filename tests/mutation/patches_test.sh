@@ -27,9 +27,9 @@ for file in "$here"/patches/*.patch; do
   header=$(head -1 "$file")
   [[ $header =~ ^[a-z\ ]+:\ [^|]+\.\ Rule:\ [^|]+\.$ ]] ||
     fail "$name: the first line is no «area: what is broken. Rule: what it violates.»"
-  for layer in conformance tsan; do
+  for layer in conformance tsan explore; do
     grep -q "^$layer ${header%%: *}: [a-z]" "$here/areas" ||
-      fail "$name: the file areas names no tests of layer $layer for «${header%%: *}»"
+      fail "$name: the file areas names no programs of layer $layer for «${header%%: *}»"
   done
   # A header would have to be compiled into the tests as well.
   touched=$(sed -n 's/^+++ b\/\([^\t]*\).*/\1/p' "$file")
