@@ -300,7 +300,13 @@ make_sources() {
   mkdir -p "$folder/runtime" "$folder/objects" "$folder/run"
   cp -L "$PWD"/runtime/*.{cc,S,h} "$folder/runtime"
   chmod -R u+w "$folder/runtime"
-  for entry in bazel-out external tools; do ln -s "$execroot/$entry" "$folder/$entry"; done
+  ln -s "$execroot/bazel-out" "$execroot/tools" "$folder"
+  # Of the execution root's own links to other repositories the next build may take some away.
+  if [ -d "$execroot/../../external" ]; then
+    ln -s "$execroot/../../external" "$folder/external"
+  else
+    ln -s "$execroot/external" "$folder/external"
+  fi
   if [ "$1" = control ]; then
     # Nothing has changed; one file is compiled all the same, as for a mutant.
     echo runtime/proc_park.cc >"$folder/changed"
@@ -516,7 +522,11 @@ run_layer() {
 check_mutant() {
   local mutant=$1 folder=$work/$1 layer missing=
   for layer in $layers; do
-    if [ -n "$again" ] || [ -z "$(result_of "$mutant" "$layer")" ]; then missing+=" $layer"; fi
+    # What was an error is tried again.
+    case $(result_of "$mutant" "$layer") in
+      *$'\t'killed$'\t'* | *$'\t'survived$'\t'*) [ -z "$again" ] || missing+=" $layer" ;;
+      *) missing+=" $layer" ;;
+    esac
   done
   [ -n "$missing" ] || return 0
   if ! make_sources "$mutant" "$folder"; then
