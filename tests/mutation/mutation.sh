@@ -194,7 +194,7 @@ explained() { grep -q "^$1	" "$here/survivors" 2>/dev/null; }
 kind_of() {
   case $1 in
     *": race"*) echo race ;;
-    *": deadlock"*) echo deadlock ;;
+    *": deadlock"* | *"asleep - deadlock"*) echo deadlock ;;
     *": livelock"*) echo livelock ;;
     *": hang"*) echo hang ;;
     *": fault"*) echo fault ;;
@@ -360,7 +360,7 @@ complaint() {
   if grep -q 'WARNING: ThreadSanitizer: data race' "$file"; then
     line=$(grep -m1 'SUMMARY: ThreadSanitizer' "$file")
     echo "race: ${line##* in }"
-  elif line=$(grep -m1 -a 'all goroutines are asleep - deadlock\|DEADLOCK\|deadlock seen' "$file"); then
+  elif line=$(grep -m1 -a '^fatal error: all goroutines are asleep' "$file"); then
     echo "deadlock: $line"
   elif line=$(grep -m1 -a '^fatal error: ' "$file"); then
     case $line in
