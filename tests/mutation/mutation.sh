@@ -539,7 +539,7 @@ check_mutant() {
   [ -n "$keep" ] || rm -rf "$folder"
 }
 
-storm=$PWD/chaos/storm_tool
+storm=$PWD/chaos/tool
 compiler=$(cat "$kit/compiler")
 tsan_options=$(cat "$kit/tsan_options")
 
