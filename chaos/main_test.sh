@@ -107,9 +107,9 @@ run 2 repro good --build all
 shows "repro wants one build"
 run 2 repro good quiet
 run 2 repro good --focus 'chan*'
-shows "--focus is for --mode storm, not for --mode script"
-run 2 repro good --mode explore --focus 'chan*'
-shows "--focus is for --mode storm, not for --mode explore"
+shows "--focus is for --mode storm or explore, not for --mode script"
+run 2 repro good --mode explore --knobs sites=5%
+shows "--knobs is for --mode storm, not for --mode explore"
 run 2 repro good --mode storm --strategy pct:2
 shows "--strategy is for --mode explore, not for --mode storm"
 run 2 repro good --runs 3

@@ -42,7 +42,7 @@ storm, as for chaos storm:
                     what the storms are like; without any of them, as it is known to show the bug
   --timeout N       seconds that a run may take
 explore, as for chaos explore:
-  --strategy NAME, --inject P, --limit N
+  --strategy NAME, --inject P, --limit N, --focus PATTERN
   --trace FILE      where the trace goes (default BUG.trace in the current folder)
 all:
   --json            print JSON

@@ -3,7 +3,9 @@
 #include <regex>
 #include <sstream>
 
+#include "runtime/mbitmap.h"
 #include "runtime/mgc.h"
+#include "runtime/mwbbuf.h"
 #include "runtime/proc.h"
 #include "tests/harness.h"
 
@@ -207,6 +209,65 @@ GORT_TEST("GOMAXPROCS changes while the collector works") {
     kept = nullptr;
   }
   done.recv();
+}
+
+// A node, what it points to, and what it shall point to: nothing leads to them, as their addresses are
+// kept inverted.
+struct Hidden {
+  std::uint64_t node, before, after;
+  static std::uint64_t hide(const void* p) { return ~reinterpret_cast<std::uint64_t>(p); }
+  static Node* show(std::uint64_t hidden) { return reinterpret_cast<Node*>(~hidden); }
+};
+
+[[gnu::noinline]] Hidden hiddenNodes() {
+  Node* node = make<Node>();
+  node->next = make<Node>();
+  return {Hidden::hide(node), Hidden::hide(node->next), Hidden::hide(make<Node>())};
+}
+
+bool marked(std::uint64_t hidden) {
+  const rt::objectRef object = rt::findObject(~hidden);
+  return object.s->markBitsForIndex(object.objIndex).isMarked();
+}
+
+// What the collector knows of both pointers after node.next = after, while it marks. True if it marked
+// all the time and knew neither before.
+bool writeWhileMarking(const Hidden& h, bool* before, bool* after) {
+  if (rt::gcphase != rt::_GCmark || marked(h.before) || marked(h.after)) return false;
+  Hidden::show(h.node)->next = Hidden::show(h.after);
+  bool marking = false;
+  rt::systemstack([&] {
+    rt::wbBufFlush1(rt::getg()->m->p);
+    marking = rt::gcphase == rt::_GCmark;
+    *before = marked(h.before);
+    *after = marked(h.after);
+  });
+  return marking;
+}
+
+// The deletion half and the insertion half of the hybrid barrier.
+GORT_TEST("a pointer write while marking tells of the old pointer and of the new one",
+          Env{{"GOGC", "off"}}) {
+  makeList(runtime::raceenabled ? 5000 : 50000, &kept);
+  int seen = 0;
+  for (int round = 0; round < 30 || (seen == 0 && round < 3000); round++) {
+    const Hidden h = hiddenNodes();
+    clearStack();
+    auto done = make_chan<bool>(1);
+    go([=] {
+      rt::GC();
+      done.send(true);
+    });
+    while (rt::gcphase == rt::_GCoff && len(done) == 0) runtime::Gosched();
+    bool before = false, after = false;
+    if (writeWhileMarking(h, &before, &after)) {
+      CHECK_GO(before);
+      CHECK_GO(after);
+      seen++;
+    }
+    done.recv();
+  }
+  CHECK_GO(seen > 0);
 }
 
 GORT_TEST("stacks are shrunk by the collector") {

@@ -407,7 +407,7 @@ GORT_TEST("small stacks", Env{{"GODEBUG", "stackmoveall=1,gcshrinkstackoff=0"}})
   static PreemptStorm storm;
   storm.start();
   constexpr int goroutines = 4;
-  int rounds = runtime::raceenabled ? 5 : 25;
+  int rounds = runtime::raceenabled ? 2 : 25;
   auto done = make_chan<bool>();
   for (int g = 0; g < goroutines; g++)
     go([=] {

@@ -271,10 +271,7 @@ GORT_NOINLINE void callsFaultAtEntry() {
 TEST_CASE("a traceback from a function without a frame yet has its caller") {
   Result r = run_go([] { callsFaultAtEntry(); });
   CHECK_MESSAGE(r.status == 2, r.str());
-  std::size_t inner = r.err.find("gort_test_faults_at_entry"),
-              outer = r.err.find("main.callsFaultAtEntry()");
-  CHECK_MESSAGE((inner != std::string::npos && outer != std::string::npos && inner < outer),
-                r.str());
+  CHECK_MESSAGE(r.has("\nmain.callsFaultAtEntry()\n"), r.str());
 }
 
 TEST_CASE("text and traceback of a division by zero") {
