@@ -89,9 +89,9 @@ expect 2 "no/such/: No such file or directory" "$tool" replay small.trace --even
 TMPDIR=$PWD expect 1 "/dev/full: cannot be written: No space left on device; the trace is in $PWD/gort-" \
   "$tool" explore "$toys" --runs 2000 --trace /dev/full -- update
 expect 0 "1 of 1 times the same failure" "$tool" replay "$PWD"/gort-*.trace
-TMPDIR=$PWD/no/such expect 1 "gort-trace 1" "$tool" explore "$toys" --runs 2000 --trace /dev/full -- update
-sed -n '/^gort-trace 1$/,/^end$/p' out >err.trace
-sed -i '1s/.*\(gort-trace 1\)$/\1/' err.trace
+TMPDIR=$PWD/no/such expect 1 "gort-trace 2" "$tool" explore "$toys" --runs 2000 --trace /dev/full -- update
+sed -n '/^gort-trace 2$/,/^end$/p' out >err.trace
+sed -i '1s/.*\(gort-trace 2\)$/\1/' err.trace
 expect 0 "1 of 1 times the same failure" "$tool" replay err.trace
 [ -c /dev/full ] || { echo "FAIL: /dev/full is no device any more"; failed=1; }
 TMPDIR=$PWD expect 0 "the trace is in $PWD/gort-" "$tool" shrink small.trace --output /dev/full
