@@ -32,14 +32,16 @@ runtime::m* MOf(std::int64_t id) {
   return nullptr;
 }
 
+// One of the Ms that have a thread. Null if the drawn one has gone meanwhile.
 runtime::m* DrawM() {
   std::uint64_t n = 0;
-  for (runtime::m* mp = runtime::allm; mp != nullptr; mp = mp->alllink) n++;
+  for (runtime::m* mp = runtime::allm; mp != nullptr; mp = mp->alllink)
+    if (mp->procid != 0) n++;
   if (n == 0) return nullptr;
   std::uint64_t drawn = dice.Below(n);
-  runtime::m* mp = runtime::allm;
-  for (; mp != nullptr && drawn > 0; drawn--) mp = mp->alllink;
-  return mp;
+  for (runtime::m* mp = runtime::allm; mp != nullptr; mp = mp->alllink)
+    if (mp->procid != 0 && drawn-- == 0) return mp;
+  return nullptr;
 }
 
 }  // namespace
@@ -99,9 +101,9 @@ void SendSignal(int sig, std::int64_t target) {
   long thread = runtime::gettid();
   if (target != Action::kThisThread) {
     const runtime::m* mp = target == Action::kAnyM ? DrawM() : MOf(target);
-    // One that has no thread yet.
-    if (mp == nullptr || mp->procid == 0) return;
-    thread = static_cast<long>(mp->procid);
+    // An M of a number may have no thread yet; any M will do if the drawn one has ended.
+    if (target != Action::kAnyM && (mp == nullptr || mp->procid == 0)) return;
+    if (mp != nullptr) thread = static_cast<long>(mp->procid);
   }
   runtime::rawsyscall(SYS_tgkill, pid, thread, sig);
 }

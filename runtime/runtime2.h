@@ -347,6 +347,12 @@ struct m {
   std::int32_t profileTimer;
   atomic::Bool profileTimerValid;
   uintptr createstack[32];  // where the thread was made; constant after mcommoninit, ends with a 0
+#if GORT_TSAN
+  // A signal that ends the process, put off until this thread leaves TSan (signal_handler.cc), and its
+  // si_code. 0 if there is none. Its handlers only.
+  std::uint32_t fatalsig;
+  int fatalsigcode;
+#endif
 
   // Locks held, innermost last; checked builds only; this thread.
   int locksHeldLen;

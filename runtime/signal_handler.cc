@@ -8,6 +8,9 @@
 //    object file.
 //  - All signals are blocked meanwhile, so it does not interrupt itself; only a fault in here would,
 //    and that ends the process.
+//  - The report of a fatal signal is made by ordinary code. TSan's code can then not be what was
+//    interrupted: the locks that it holds would be waited for for ever. In TSan builds the report is put
+//    off until the thread has left it, instruction by instruction.
 //  - A goroutine is changed here in one way only: its next instruction becomes the first of sigpanic
 //    or gort_asyncPreempt, as if it had called them.
 #include <errno.h>
@@ -162,8 +165,55 @@ void fatalsignal(std::uint32_t sig, const sigctxt& c, m* mp) {
     dumpregs(c);
   }
   if (docrash) crash();
-  exit(2);
+  // At once: what exit does besides may need what was interrupted (stdio's locks, TSan's).
+  rawexit(2);
 }
+
+#if GORT_TSAN
+// Single-stepping, by the processor's trap flag.
+constexpr greg_t trapFlag = 0x100;
+
+GORT_INLINE void stepOn(const sigctxt& c) {
+  // TSan blocks all signals now and then; a trap that is blocked would end the process.
+  auto* next = reinterpret_cast<const unsigned char*>(c.sigpc());
+  if (next[0] == 0x0f && next[1] == 0x05 && c.reg(REG_RAX) == SYS_rt_sigprocmask &&
+      c.reg(REG_RDI) != SIG_UNBLOCK && c.reg(REG_RSI) != 0)
+    *reinterpret_cast<std::uint64_t*>(c.reg(REG_RSI)) &= ~(1ul << (SIGTRAP - 1));
+  c.reg(REG_EFL) |= trapFlag;
+}
+
+// The signal came while TSan's code ran. True if it is put off until that is over. A fault of TSan's
+// itself cannot be.
+GORT_INLINE bool putOff(std::uint32_t sig, const sigctxt& c, m* mp) {
+  if (!inSanitizerText(c.sigpc()) || !c.sigFromUser()) return false;
+  mp->fatalsig = sig;
+  mp->fatalsigcode = c.sigcode();
+  setsig(SIGTRAP, reinterpret_cast<uintptr>(&gort_sigtramp));
+  // Nothing else comes in until then.
+  c.ctx->uc_sigmask.__val[0] = ~(1ul << (SIGTRAP - 1));
+  stepOn(c);
+  return true;
+}
+
+// One instruction further. True if that is what the signal SIGTRAP was about.
+GORT_INLINE bool stepped(std::uint32_t sig, const sigctxt& c, g* gp) {
+  if (sig != SIGTRAP || gp == nullptr || gp->m->fatalsig == 0) return false;
+  if (inSanitizerText(c.sigpc())) {
+    stepOn(c);
+    return true;
+  }
+  siginfo_t info = {};
+  info.si_signo = static_cast<int>(gp->m->fatalsig);
+  info.si_code = gp->m->fatalsigcode;
+  g* gsignal = gp->m->gsignal;
+  setg(gsignal);
+  setstackguard(gsignal->stackguard0);
+  dieWithDump(gp->m->fatalsig, {&info, c.ctx}, gp);
+}
+#else
+GORT_INLINE bool putOff(std::uint32_t, const sigctxt&, m*) { return false; }
+GORT_INLINE bool stepped(std::uint32_t, const sigctxt&, g*) { return false; }
+#endif
 
 void sighandler(std::uint32_t sig, const sigctxt& c, g* gp) {
   m* mp = getg()->m;
@@ -195,6 +245,7 @@ void sighandler(std::uint32_t sig, const sigctxt& c, g* gp) {
   if (user && signal_ignored(sig)) return;
   if ((flags & sigKill) != 0 || (sig == SIGPIPE && brokenOutput(c))) dieFromSignal(sig);
   if ((flags & (sigThrow | sigPanic)) == 0) return;
+  if (putOff(sig, c, mp)) return;
   dieWithDump(sig, c, gp);
 }
 
@@ -242,8 +293,8 @@ GORT_INLINE bool sigfwdgo(std::uint32_t sig, const sigctxt& c) {
 extern "C" GORT_NOSPLIT void gort_sigtrampgo(int signo, siginfo_t* info, void* ctx) {
   auto sig = static_cast<std::uint32_t>(signo);
   sigctxt c{info, static_cast<ucontext_t*>(ctx)};
-  if (sigfwdgo(sig, c)) return;
   g* gp = getg();
+  if (stepped(sig, c, gp) || sigfwdgo(sig, c)) return;
   if (gp == nullptr) {
     if (sig == SIGPROF) {
       if (validSIGPROF(nullptr, c.sigcode())) sigprofNonGoPC(c.sigpc());

@@ -10,6 +10,9 @@ extern "C" {
 // Null in a program that was linked without the script: then nothing is goroutine code.
 extern char __gort_goroutine_text[] __attribute__((weak, visibility("hidden")));
 extern char __gort_goroutine_etext[] __attribute__((weak, visibility("hidden")));
+// Nothing lies between them in a program without ThreadSanitizer.
+extern char __gort_sanitizer_text[] __attribute__((weak, visibility("hidden")));
+extern char __gort_sanitizer_etext[] __attribute__((weak, visibility("hidden")));
 }
 
 namespace gort::runtime {
@@ -17,6 +20,10 @@ namespace gort::runtime {
 // Code of the program that runs on goroutines: compiled with the stack check, and not the runtime's.
 GORT_INLINE bool inGoroutineText(uintptr pc) {
   return pc >= addressOf(__gort_goroutine_text) && pc < addressOf(__gort_goroutine_etext);
+}
+// ThreadSanitizer's own: it may hold locks of its own there.
+GORT_INLINE bool inSanitizerText(uintptr pc) {
+  return pc >= addressOf(__gort_sanitizer_text) && pc < addressOf(__gort_sanitizer_etext);
 }
 // Other code that the executable contains: the runtime, and what else is linked statically.
 GORT_INLINE bool inRuntimeText(uintptr pc) {
