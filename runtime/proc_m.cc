@@ -389,6 +389,15 @@ void handoffp(p* pp) {
     startm(pp, false, false);
     return;
   }
+  // A wakep that found no idle P while this one was on its way here leaves the search to us, as it does to
+  // findRunnable. (Go looks at needspinning there only, and what was readied can wait for a P that idles.)
+  if (sched.needspinning.Load() == 1) {
+    sched.nmspinning.Add(1);
+    sched.needspinning.Store(0);
+    unlock(&sched.lock);
+    startm(pp, true, false);
+    return;
+  }
   // The last running P: somebody has to wait for timers.
   if (sched.npidle.Load() == gomaxprocs - 1 && sched.lastpoll.Load() != 0) {
     unlock(&sched.lock);

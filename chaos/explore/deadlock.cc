@@ -65,6 +65,24 @@ void DescribeLivelock() {
   if (!ReportRingNow()) DescribeThreads();
 }
 
+void DescribeIdle() {
+  LeaveTheRuntime();
+  std::string text;
+  for (std::int32_t i = 0; i < runtime::allp.len; i++) {
+    const runtime::p* pp = runtime::allp[i];
+    if (pp == nullptr) continue;
+    const std::uint32_t queued =
+        pp->runqtail.Load() - pp->runqhead.Load() + (pp->runnext.Load() != nullptr ? 1 : 0);
+    text += "  P" + std::to_string(i) +
+            (pp->status.Load() == runtime::_Pidle ? ": idle" : ": in use") +
+            (queued > 0 ? ", " + std::to_string(queued) + " in its run queue" : "") + "\n";
+  }
+  const std::int32_t global = runtime::sched.runqsize;
+  if (global > 0) text += "  " + std::to_string(global) + " in the global run queue\n";
+  runtime::write(2, text.data(), text.size());
+  DescribeThreads();
+}
+
 void DescribeDeadlock() {
   LeaveTheRuntime();
   if (ReportRingNow()) return;

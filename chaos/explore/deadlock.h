@@ -8,5 +8,7 @@ namespace gort::chaos {
 void DescribeDeadlock();
 // The same for threads that run for ever: the ring if there is one, else what each thread does.
 void DescribeLivelock();
+// What waits in run queues and which Ps are idle, and what each thread does.
+void DescribeIdle();
 
 }  // namespace gort::chaos

@@ -19,6 +19,7 @@ namespace gort::chaos {
 // Exit statuses of a run that the explorer has ended. kDeadlockSeen (waitfor.h) is one more.
 inline constexpr int kLivelockSeen = 87;  // the budget of steps is spent
 inline constexpr int kDiverged = 88;  // a replay does not do what its trace says
+inline constexpr int kIdleSeen = 90;  // a goroutine waits while a P is idle (idle.h)
 inline constexpr int kExplorerBroken = 89;  // the run cannot be explored; standard error says why
 
 inline constexpr std::size_t kMaxPoints = 512;
@@ -69,7 +70,7 @@ struct RunRecord {
   std::uint32_t missed;  // replay: deviations that did not fit
   std::uint32_t count;  // of deviations
   bool overflow;  // there were more
-  char outcome[16];  // how the explorer has ended it: deadlock, livelock; "" if it has not
+  char outcome[16];  // how the explorer has ended it: deadlock, livelock, idle; "" if it has not
   char diverged[256];  // where and how a replay left its trace, "" if it did not
   std::uint32_t choiceCount;
   bool choiceOverflow;  // there were more

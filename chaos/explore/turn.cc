@@ -14,10 +14,12 @@
 
 #include "chaos/explore/deadlock.h"
 #include "chaos/explore/events.h"
+#include "chaos/explore/idle.h"
 #include "chaos/explore/inject.h"
 #include "chaos/rings.h"
 #include "chaos/waitfor.h"
 #include "runtime/os_linux.h"
+#include "runtime/stubs.h"
 
 namespace gort::chaos {
 
@@ -334,8 +336,20 @@ void NoteChoice(const Situation& s, int byDefault) {
                                             static_cast<std::uint8_t>(current), preemption};
 }
 
+// The program leaves a P idle.
+void LookForIdle() {
+  if (!WorkWaits()) return;
+  Verdict("idle");
+  constexpr char kLine[] =
+      "explore: a goroutine waits for a processor while a P is idle and nobody looks for work:\n";
+  Say(kLine, sizeof kLine - 1);
+  DescribeIdle();
+  End(kIdleSeen);
+}
+
 // Somebody has to go on: says who, hands him the turn, and comes back when this thread has it again.
 void Decide(Reason reason) {
+  LookForIdle();
   static Situation s;
   Look(&s, reason);
   if (s.sleeper) {
@@ -615,6 +629,7 @@ void Answer(Request* r) {
         if (focuses && patience != kNever) patience--;
       }
       AfterSteps();
+      LookForIdle();
       std::uint32_t chosen = 0;
       if (config.replay) {
         if (const Deviation* d = Take(Deviation::kInject)) chosen = d->what;
@@ -654,6 +669,7 @@ void Explore(Request* r) {
   } else {
     Settle();
     Self().v.fp = caller;
+    Self().v.g = runtime::getg();
     if (r->kind == Kind::kThreadExit) {
       Account(1);
       Self().v.state = ThreadView::kEnded;
@@ -671,7 +687,7 @@ void Explore(Request* r) {
 }  // namespace
 
 int ThreadCount() { return threadCount; }
-ThreadView ViewThread(int thread) { return threads[thread].v; }
+const ThreadView& ViewThread(int thread) { return threads[thread].v; }
 int CurrentThread() { return current; }
 std::uint64_t TotalSteps() { return result->steps; }
 std::int64_t VirtualNow() { return result->now; }

@@ -26,6 +26,7 @@ struct ThreadView {
   State state;
   bool daemon;
   const void* m;  // its runtime::m; null for the first thread
+  const void* g;  // its current runtime::g when it last asked the explorer
   const volatile void* futex;  // kFutex
   std::int64_t due;  // virtual ns, INT64_MAX: never
   std::uint64_t steps;
@@ -33,7 +34,7 @@ struct ThreadView {
 };
 
 int ThreadCount();
-ThreadView ViewThread(int thread);
+const ThreadView& ViewThread(int thread);
 int CurrentThread();
 std::uint64_t TotalSteps();
 std::int64_t VirtualNow();

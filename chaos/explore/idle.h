@@ -1,0 +1,18 @@
+// Work conservation: no P is idle while a goroutine waits in a run queue and nobody looks for work.
+//
+// The rule of proc.go (see the top of runtime/proc_schedule.cc): who makes a goroutine runnable starts an
+// M if a P is idle and nobody looks for work, and the last M that stops looking looks once more after it
+// has said so. While somebody is in the scheduler, between the two halves, the rule does not hold. It
+// holds for certain when every thread that can run is in a goroutine's own code and holds no lock: nobody
+// is left who is about to start an M.
+//
+// Invariants:
+//  - For the thread that has the turn, while the others stand still: nothing that is read here changes.
+#pragma once
+
+namespace gort::chaos {
+
+// Whether a goroutine waits, a P is idle, and nobody is about to bring them together. Allocates nothing.
+bool WorkWaits();
+
+}  // namespace gort::chaos

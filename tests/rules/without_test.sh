@@ -1,0 +1,37 @@
+#!/bin/bash
+# without_test.sh OBJDUMP WITH WITHOUT PATCH: a program costs nothing for chaos/. WITH is a program as it
+# is shipped, WITHOUT the same on a runtime of which PATCH has taken away everything for chaos/. All of
+# their instructions are the same.
+set -euo pipefail
+objdump=$1
+with=$2
+without=$3
+patch=$4
+
+fail() {
+  printf 'FAIL: %s\n' "$1"
+  exit 1
+}
+
+# That something was taken away: as many points as the table has names, and the explorer's questions.
+taken() { grep -cE "^-[^-].*$1" "$patch"; }
+points=$(taken 'POINT(_FAILS)?\(')
+asks=$(taken 'explore::')
+((points > 100)) || fail "only $points points were taken away"
+((asks > 30)) || fail "only $asks questions to the explorer were taken away"
+if left=$(grep -E '^\+.*(POINT(_FAILS)?\(|explore::|GORT_POINTS\b|GORT_EXPLORE\b)' "$patch"); then
+  fail "the patch leaves $left"
+fi
+
+"$objdump" -d --no-show-raw-insn "$with" | sed '/file format/d' >"$TEST_TMPDIR/with"
+"$objdump" -d --no-show-raw-insn "$without" | sed '/file format/d' >"$TEST_TMPDIR/without"
+# What has been compared: the hot paths among it.
+for name in chansend chanrecv selectgo schedule findRunnable mallocgc newproc1 casgstatus semacquire1; do
+  grep -qE "^[0-9a-f]+ <_ZN4gort7runtime.*$name" "$TEST_TMPDIR/with" || fail "$name is not in $with"
+done
+if ! diff -u "$TEST_TMPDIR/with" "$TEST_TMPDIR/without" >"$TEST_TMPDIR/differences"; then
+  head -100 "$TEST_TMPDIR/differences"
+  fail "the instructions differ"
+fi
+printf '%s points, %s questions; %s lines of instructions\n' "$points" "$asks" \
+  "$(wc -l <"$TEST_TMPDIR/with")"
