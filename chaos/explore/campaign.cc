@@ -235,6 +235,14 @@ bool SameAgain(const RunConfig& config, const RunReport& report) {
   return false;
 }
 
+// Of so many runs, or of so many seconds if these were asked for.
+std::string HowFar(const Task& task, double seconds) {
+  if (task.seconds <= 0) return " of " + std::to_string(task.runs);
+  char text[100];
+  std::snprintf(text, sizeof text, ", %.0f of %.0f s", seconds, task.seconds);
+  return text;
+}
+
 int Explore(const Task& task) {
   const auto start = Clock::now();
   ProgressLine progress;
@@ -276,8 +284,8 @@ int Explore(const Task& task) {
     }
     if (i % 64 == 0 && !task.echo && !SameAgain(*config, report)) wrong = true;
     if ((i & 15) == 0)
-      progress.Show("explore: run " + std::to_string(i + 1) + " of " + std::to_string(task.runs) +
-                    ", " + std::to_string(t.failed) + " failed");
+      progress.Show("explore: run " + std::to_string(i + 1) + HowFar(task, Since(start)) + ", " +
+                    std::to_string(t.failed) + " failed");
     i++;
   }
   progress.Clear();
@@ -368,6 +376,8 @@ int Shrink(const Task& task) {
   if (small.trace.seed != trace.seed)
     std::printf("it is another run, of seed %llu, that fails in the same way\n",
                 static_cast<unsigned long long>(small.trace.seed));
+  // It was printed, with what had happened: nobody could replay it as it stands there.
+  if (path.empty()) return 1;
   std::printf("the trace is in %s\n", path.c_str());
   return 0;
 }

@@ -95,6 +95,7 @@ sed -i '1s/.*\(gort-trace 2\)$/\1/' err.trace
 expect 0 "1 of 1 times the same failure" "$tool" replay err.trace
 [ -c /dev/full ] || { echo "FAIL: /dev/full is no device any more"; failed=1; }
 TMPDIR=$PWD expect 0 "the trace is in $PWD/gort-" "$tool" shrink small.trace --output /dev/full
+TMPDIR=$PWD/no/such expect 1 "gort-trace 2" "$tool" shrink small.trace --output /dev/full
 expect 3 "cannot write /dev/full: No space left on device" "$tool" replay small.trace --events /dev/full
 expect 3 "/dev/full: cannot be written: No space left on device" "$tool" report small.trace --output /dev/full
 exit $failed
