@@ -114,7 +114,7 @@ for probe in "$@"; do
   run visits 2 "persistentalloc_mmap=enomem"
   shows "fatal error: runtime: cannot allocate memory"
   # Stacks move at every call, once one has moved.
-  run alwaysmoved 0 "newstack_moved=movestack; main_begin=movestack"
+  run alwaysmoved 0 "newstack_moved=movestack; $p=movestack"
   shows "sum 20100"
   shows "moves many"
   # What is asked for again and again under a load is done.
