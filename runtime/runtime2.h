@@ -348,10 +348,11 @@ struct m {
   atomic::Bool profileTimerValid;
   uintptr createstack[32];  // where the thread was made; constant after mcommoninit, ends with a 0
 #if GORT_TSAN
-  // A signal that ends the process, put off until this thread leaves TSan (signal_handler.cc), and its
-  // si_code. 0 if there is none. Its handlers only.
+  // A signal that ends the process, put off until this thread leaves TSan (signal_handler.cc), its si_code,
+  // and the timer that asks for another look. 0 if there is none. Its handlers only.
   std::uint32_t fatalsig;
   int fatalsigcode;
+  int fatalsigtimer;
 #endif
 
   // Locks held, innermost last; checked builds only; this thread.
