@@ -178,10 +178,16 @@ GORT_INLINE void lookAgain(m* mp) {
   rawsyscall(SYS_timer_settime, mp->fatalsigtimer, 0, reinterpret_cast<long>(&spec), 0);
 }
 
+// The instruction that was interrupted has caused the signal, and would do so again.
+GORT_INLINE bool isFault(std::uint32_t sig, const sigctxt& c) {
+  return c.sigcode() > 0 && (sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE || sig == SIGILL ||
+                             sig == SIGTRAP || sig == SIGSYS);
+}
+
 // The signal came while TSan's code ran. True if it is put off until that is over. A fault of TSan's
 // itself cannot be.
 GORT_INLINE bool putOff(std::uint32_t sig, const sigctxt& c, m* mp) {
-  if (!inSanitizerText(c.sigpc()) || !c.sigFromUser()) return false;
+  if (!inSanitizerText(c.sigpc()) || isFault(sig, c)) return false;
   sigevent sevp = {};
   sevp.sigev_notify = SIGEV_THREAD_ID;
   sevp.sigev_signo = SIGTRAP;

@@ -1,6 +1,6 @@
-// The storm of Go's issues 44193 and 45773 as their tests have it, with system calls on all threads in a
-// loop: SIGHUP comes to the process all the time, traces start and stop, every thread makes a call, each of
-// them unsynchronised with the others. All three stop the world or run in signal handlers.
+// The storm of Go's issue 44193 as its test has it, with system calls on all threads in a loop: SIGHUP
+// comes to the process all the time, traces start and stop, every thread makes a call, each of them
+// unsynchronised with the others. All three stop the world or run in signal handlers.
 //
 // GORT_STORM_ROUNDS says how many calls a run makes, at least (100, with TSan 20); a tenth of that is how
 // often a trace starts and stops. The target //tests:allthreads_storm makes 100 runs of 100 calls on each
@@ -70,7 +70,7 @@ GORT_TEST("system calls on all threads, traces and SIGHUP") {
   });
   int calls = 0;
   for (; calls < rounds || !traced; calls++) {
-    runtime::LockOSThread();
+    runtime::LockOSThread();  // only the thread itself can ask for its KEEPCAPS
     CHECK_GO(syscall::AllThreadsSyscall(SYS_prctl, PR_SET_KEEPCAPS, calls % 2, 0) == 0);
     CHECK_GO(syscall::RawSyscall(SYS_prctl, PR_GET_KEEPCAPS) == calls % 2);
     runtime::UnlockOSThread();

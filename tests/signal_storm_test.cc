@@ -2,7 +2,7 @@
 // threads, some thousand a second, while goroutines allocate, hand values to each other, lock, grow
 // their stacks, and have system calls made on all threads. Every program finds out by itself whether
 // something of its own was lost; and a signal that comes last must arrive.
-// GORT_STORM_SECONDS says for how long (5; the target //tests:signal_storm asks for 3500).
+// GORT_STORM_SECONDS says for how long (5; the target //tests:signal_storm asks for 3600).
 #include <pthread.h>
 #include <signal.h>
 #include <sys/prctl.h>

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <string>
 
+#include "chaos/explore/idle.h"
 #include "chaos/explore/turn.h"
 #include "chaos/rings.h"
 #include "runtime/os_linux.h"
@@ -71,8 +72,7 @@ void DescribeIdle() {
   for (std::int32_t i = 0; i < runtime::allp.len; i++) {
     const runtime::p* pp = runtime::allp[i];
     if (pp == nullptr) continue;
-    const std::uint32_t queued =
-        pp->runqtail.Load() - pp->runqhead.Load() + (pp->runnext.Load() != nullptr ? 1 : 0);
+    const std::uint32_t queued = Queued(pp);
     text += "  P" + std::to_string(i) +
             (pp->status.Load() == runtime::_Pidle ? ": idle" : ": in use") +
             (queued > 0 ? ", " + std::to_string(queued) + " in its run queue" : "") + "\n";

@@ -31,18 +31,18 @@ bool IsInGoroutine(const ThreadView& v) {
          gp->atomicstatus.Load() == runtime::_Grunning;
 }
 
-bool HasWork(const runtime::p* pp) {
-  return pp->runqhead.Load() != pp->runqtail.Load() || pp->runnext.Load() != nullptr;
-}
-
 bool AnyWork() {
   if (sched.runqsize > 0) return true;
   for (std::int32_t i = 0; i < allp.len; i++)
-    if (allp[i] != nullptr && HasWork(allp[i])) return true;
+    if (allp[i] != nullptr && Queued(allp[i]) > 0) return true;
   return false;
 }
 
 }  // namespace
+
+std::uint32_t Queued(const runtime::p* pp) {
+  return pp->runqtail.Load() - pp->runqhead.Load() + (pp->runnext.Load() != nullptr ? 1 : 0);
+}
 
 bool WorkWaits() {
   if (!runtime::mainStarted || sched.npidle.Load() == 0 || sched.nmspinning.Load() != 0)

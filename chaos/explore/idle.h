@@ -10,7 +10,15 @@
 //  - For the thread that has the turn, while the others stand still: nothing that is read here changes.
 #pragma once
 
+#include <cstdint>
+
+#include "runtime/runtime2.h"
+
 namespace gort::chaos {
+
+// How many goroutines wait in pp's run queue, the next one among them. Unlike runqempty it visits no
+// point, so that to look changes no run.
+std::uint32_t Queued(const runtime::p* pp);
 
 // Whether a goroutine waits, a P is idle, and nobody is about to bring them together. Allocates nothing.
 bool WorkWaits();

@@ -19,8 +19,8 @@ namespace gort::chaos {
 // Exit statuses of a run that the explorer has ended. kDeadlockSeen (waitfor.h) is one more.
 inline constexpr int kLivelockSeen = 87;  // the budget of steps is spent
 inline constexpr int kDiverged = 88;  // a replay does not do what its trace says
-inline constexpr int kIdleSeen = 90;  // a goroutine waits while a P is idle (idle.h)
 inline constexpr int kExplorerBroken = 89;  // the run cannot be explored; standard error says why
+inline constexpr int kIdleSeen = 90;  // a goroutine waits while a P is idle (idle.h)
 
 inline constexpr std::size_t kMaxPoints = 512;
 

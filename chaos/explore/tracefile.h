@@ -8,7 +8,7 @@
 //   seed N
 //   strategy NAME         as --strategy takes it; its rule is the default (schedule.h)
 //   limit N               steps
-//   outcome TEXT          what the run ended with: "exit 2", "signal 11", "deadlock", "livelock"
+//   outcome TEXT          what the run ended with: "exit 2", "signal 11", "deadlock", "livelock", "idle"
 //   said TEXT             the first telling line of its standard error
 //   steps N
 //   deviations N

@@ -1,12 +1,13 @@
 #!/bin/bash
-# without_test.sh OBJDUMP WITH WITHOUT PATCH: a program costs nothing for chaos/. WITH is a program as it
-# is shipped, WITHOUT the same on a runtime of which PATCH has taken away everything for chaos/. All of
-# their instructions are the same.
+# without_test.sh OBJDUMP WITH WITHOUT PATCH POINTS: a program costs nothing for chaos/. WITH is a
+# program as it is shipped, WITHOUT the same on a runtime of which PATCH has taken away everything for
+# chaos/. All of their instructions are the same. POINTS is the program with points: there a difference is seen.
 set -euo pipefail
 objdump=$1
 with=$2
 without=$3
 patch=$4
+with_points=$5
 
 fail() {
   printf 'FAIL: %s\n' "$1"
@@ -47,5 +48,13 @@ if ! diff -u "$TEST_TMPDIR/with" "$TEST_TMPDIR/without" >"$TEST_TMPDIR/differenc
   grep -E '^[-+]' "$TEST_TMPDIR/differences" | cut -c1-3000 | head -20
   fail "the instructions differ"
 fi
+# That the comparison could fail.
+code "$with_points" >"$TEST_TMPDIR/points"
+for name in chansend schedule mallocgc; do
+  line() { grep -E "^<_ZN4gort7runtime[^>]*$name" "$1"; }
+  if [ "$(line "$TEST_TMPDIR/with")" = "$(line "$TEST_TMPDIR/points")" ]; then
+    fail "$name with points looks the same as without"
+  fi
+done
 printf '%s points, %s questions; %s functions\n' "$points" "$asks" \
   "$(wc -l <"$TEST_TMPDIR/with")"
