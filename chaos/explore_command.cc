@@ -41,7 +41,9 @@ explore:
   --for DURATION     for so long: 90s, 30m, 2h
   --seed N           seed of the first run (default 1); each run has the next one
   --strategy NAME    random, burst, pct:DEPTH, starve, or mix (default): all of them in turn;
-                     bounded:BOUND makes all runs with at most so many preemptions
+                     bounded:BOUND makes all runs with at most so many preemptions. pct:DEPTH@points
+                     switches at named points only, pct:DEPTH@memory also before ordinary loads and
+                     stores; burst and starve likewise
   --focus PATTERN    switch threads only at the points that match (chaos points); several times
   --inject P         with probability P at each named point, move the goroutine's stack, preempt it or
                      signal it; in a quarter of the runs one allocation fails (default 0)

@@ -2,18 +2,24 @@
 // could see.
 //
 // In such a build an explorer (chaos/explore) may own the interleaving. Then exactly one thread runs
-// at a time, the one that has the turn. Each atomic operation is a step; sleeping, waking, clocks,
-// random numbers, new threads and signals are requests to the explorer, which does in their stead
-// what the kernel would. In every other build, and while there is no explorer, nothing of this exists.
+// at a time, the one that has the turn. Each atomic operation is a step, and if the explorer wants it
+// each ordinary load and store too; sleeping, waking, clocks, random numbers, new threads and signals
+// are requests to the explorer, which does in their stead what the kernel would. In every other build,
+// and while there is no explorer, nothing of this exists.
 //
 // Invariants:
+//  - What a thread does before kThreadStart and after kThreadExit is no step, nor what its maker does
+//    between kNewThread and its existence (GORT_NO_STEPS).
 //  - A step comes before the operation: who loses the turn there has not done it yet.
 //  - gort_explore_budget counts down to the next step at which the explorer wants to be asked. Only
-//    the thread that has the turn runs, so it is a plain number; a single instruction counts, which
-//    TSan does not see.
+//    the thread that has the turn runs, so it is a plain number; one instruction of assembly counts.
 //  - The explorer runs on a stack of its own for each thread, with g and its limits as they are. It is
 //    host code: it calls nothing of the runtime.
 //  - A request is made from any stack, with any locks held, also in signal handlers.
+//  - The compiler puts a call (of what explore_amd64.S has for it) before each ordinary load and store of
+//    goroutine code (EXPLORE_COPTS in tools/bazel/flags.bzl), in its last pass: what is not in memory
+//    then, or near the stack pointer, is not seen. What a lock should protect, and does not, is found by
+//    that.
 //  - A thread that the explorer does not know (of a library, of the watcher of chaos/) makes none.
 #pragma once
 
@@ -28,6 +34,8 @@ enum class Kind : std::uint8_t {
   kSwap,
   kAdd,
   kCas,
+  kRead,  // ordinary ones; the assembly knows these two numbers
+  kWrite,
   // Requests.
   kYield,  // osyield
   kPause,  // procyield
@@ -66,27 +74,31 @@ extern std::int64_t gort_explore_budget;
 extern void (*gort_explorer)(Request*);
 // The top of the explorer's stack for this thread; null for a thread that it does not know.
 extern __thread void* gort_explore_stack __attribute__((tls_model("initial-exec")));
+// What an ordinary load or store counts: 1, or 0 if it is no step.
+extern std::int64_t gort_explore_memory;
 // The explorer wants to know of locks.
 extern bool gort_explore_locks;
 // Calls gort_explorer on that stack.
 void gort_explore_call(Request* r);
-// The budget has run out at this step.
-void gort_explore_decide(Kind kind, const volatile void* addr);
+// One step: the explorer is asked if the budget is spent.
+void gort_explore_step(Kind kind, const volatile void* addr);
 }
 
 // Called at the beginning of Main when not null. It may fork, and returns in each process that is to
 // run the program.
 extern void (*beforeMain)();
 
-GORT_INLINE void step(Kind kind, const volatile void* addr) {
-  asm goto("decq gort_explore_budget(%%rip)\n\tje %l[decide]" : : : "cc", "memory" : decide);
-  return;
-decide:
-  gort_explore_decide(kind, addr);
-}
+GORT_INLINE void step(Kind kind, const volatile void* addr) { gort_explore_step(kind, addr); }
 
 // The processors that the program is told of.
 inline constexpr std::int32_t processors = 4;
+
+// A capacity: the usual one, or the small one where programs are explored. They end soon, and come that
+// way to what is full, or used up, as often as programs that run for days.
+template <class T>
+constexpr T capacity(T, T small) {
+  return small;
+}
 
 // Whether the calling thread is explored.
 GORT_INLINE bool on() { return gort_explorer != nullptr && gort_explore_stack != nullptr; }
@@ -122,6 +134,10 @@ GORT_INLINE void locked(Kind kind, const void* lock) {
 
 GORT_INLINE void locked(Kind, const void*) {}
 inline constexpr std::int32_t processors = 0;
+template <class T>
+constexpr T capacity(T usual, T) {
+  return usual;
+}
 template <class M>
 GORT_INLINE void announce(M*) {}
 template <class M>

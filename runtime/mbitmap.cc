@@ -23,7 +23,7 @@ namespace gort::runtime {
 
 namespace {
 
-constexpr uintptr gcBitsChunkBytes = 64 << 10;
+constexpr uintptr gcBitsChunkBytes = explore::capacity<uintptr>(64 << 10, 2 << 10);
 
 struct gcBitsArena {
   atomic::Uintptr free;  // index of the next free byte in bits

@@ -18,7 +18,7 @@ namespace gort::runtime {
 
 namespace {
 
-constexpr uintptr _FinBlockSize = 4 << 10;
+constexpr uintptr _FinBlockSize = explore::capacity<uintptr>(4 << 10, 512);
 
 // A finalizer that is to be run. Written under finlock before cnt covers it, cleared by the runner;
 // markroot may look meanwhile and takes either. Relaxed: what the pointers lead to is old.

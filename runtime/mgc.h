@@ -148,7 +148,8 @@ inline constexpr double gcGoalUtilization = gcBackgroundUtilization;
 inline constexpr std::int64_t gcCreditSlack = 2000;
 inline constexpr std::int64_t gcAssistTimeSlack = 5000;
 inline constexpr std::int64_t gcOverAssistWork = 64 << 10;
-inline constexpr std::uint64_t defaultHeapMinimum = 4 << 20;
+inline constexpr std::uint64_t defaultHeapMinimum =
+    explore::capacity<std::uint64_t>(4 << 20, 512 << 10);
 
 // A double that several threads read and write; any recent value will do.
 using racyFloat = atomic::Racy<double>;

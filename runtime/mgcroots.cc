@@ -230,7 +230,8 @@ std::int64_t markroot(gcWork* gcw, std::uint32_t i, bool flushBgCredit) {
 std::uint64_t markUnbarrieredRoots(gcWork* gcw) {
   assertWorldStopped();
   const moduledata md = firstmoduledata();
-  std::uint64_t n = scanGlobals(md.data, md.edata, gcw);
+  std::uint64_t n = scanGlobals(md.data, md.noroots, gcw);
+  n += scanGlobals(md.enoroots, md.edata, gcw);
   n += scanGlobals(bssStart(md), md.end, gcw);
   for (std::uint32_t i = 0; i < cxxRootShards; i++)
     markCxxRoots(

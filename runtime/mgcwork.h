@@ -15,7 +15,7 @@
 
 namespace gort::runtime {
 
-inline constexpr uintptr workbufSize = 2048;  // bytes
+inline constexpr uintptr workbufSize = explore::capacity<uintptr>(2048, 256);  // bytes
 inline constexpr uintptr workbufAlloc = 32 << 10;  // bytes to get at a time
 
 struct workbuf {

@@ -24,13 +24,8 @@ mheap mheap_;
 
 namespace {
 
-// Entries of the first array of all spans. In builds for exploring it is small, so that programs which
-// end soon outgrow it as often as large ones do.
-#if GORT_EXPLORE
-constexpr uintptr allspansMin = 128;
-#else
-constexpr uintptr allspansMin = (64 << 10) / sys::PtrSize;
-#endif
+// Entries of the first array of all spans.
+constexpr uintptr allspansMin = explore::capacity<uintptr>((64 << 10) / sys::PtrSize, 128);
 
 // Called once for each mspan struct there will ever be, with the lock held: makes it, and enters it
 // in allspans. The sweeper goes through work.spans, which is the array that gcspans names, without

@@ -17,6 +17,9 @@ extern const char data_start[] __attribute__((weak));
 extern const char edata[];
 extern const char __bss_start[];
 extern const char end[];
+// goroutine.lds: variables that are no roots.
+extern const char __gort_noroots[];
+extern const char __gort_enoroots[];
 }
 
 namespace gort::runtime {
@@ -25,6 +28,7 @@ struct moduledata {
   uintptr start, etext;
   uintptr data, edata;
   uintptr bss, end;
+  uintptr noroots, enoroots;  // in data
 
   // In constants or code.
   GORT_INLINE bool isConstant(uintptr p) const { return start <= p && p < etext; }
@@ -38,7 +42,8 @@ GORT_INLINE uintptr addressOf(const char* symbol) { return reinterpret_cast<uint
 GORT_INLINE moduledata firstmoduledata() {
   return {addressOf(__executable_start), addressOf(::etext),
           addressOf(data_start),         addressOf(::edata),
-          addressOf(__bss_start),        addressOf(::end)};
+          addressOf(__bss_start),        addressOf(::end),
+          addressOf(__gort_noroots),     addressOf(__gort_enoroots)};
 }
 
 }  // namespace gort::runtime

@@ -26,7 +26,7 @@ namespace gort::runtime {
 
 namespace {
 
-constexpr uintptr spanSetInitSpineCap = 256;
+constexpr uintptr spanSetInitSpineCap = explore::capacity<uintptr>(256, 2);
 
 constexpr std::uint32_t headOf(std::uint64_t ht) { return static_cast<std::uint32_t>(ht >> 32); }
 constexpr std::uint32_t tailOf(std::uint64_t ht) { return static_cast<std::uint32_t>(ht); }

@@ -8,7 +8,7 @@ namespace gort::runtime {
 
 struct mspan;
 
-inline constexpr std::uint32_t spanSetBlockEntries = 512;
+inline constexpr std::uint32_t spanSetBlockEntries = explore::capacity<std::uint32_t>(512, 4);
 
 struct spanSetBlock {
   // On the pool of free blocks. Atomic: who loses the race for a block reads it too, in vain.

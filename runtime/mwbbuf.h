@@ -1,13 +1,13 @@
 // The per-P buffer of the write barrier. Ports mwbbuf.go; how it is used: mbarrier.h.
 #pragma once
 
-#include "sys.h"
+#include "explore.h"
 
 namespace gort::runtime {
 
 struct p;
 
-inline constexpr int wbBufEntries = 512;
+inline constexpr int wbBufEntries = explore::capacity<int>(512, 8);
 
 struct wbBuf {
   uintptr next;  // index of the next free slot

@@ -55,7 +55,7 @@ GORT_NOSPLIT void realtimeOnSystemStack(void* p) {
 }
 
 // Host threads enter the runtime here: the g0 of mp becomes current on this thread.
-GORT_NOSPLIT void* threadmain(void* arg) {
+GORT_NO_STEPS GORT_NOSPLIT void* threadmain(void* arg) {
   m* mp = static_cast<m*>(arg);
   explore::enter(mp);
   mstart(mp);
@@ -64,6 +64,25 @@ GORT_NOSPLIT void* threadmain(void* arg) {
 }
 
 constexpr std::size_t g0StackSize = raceenabled ? 2 << 20 : 256 << 10;
+
+// The thread of mp; 0, or an error number. Once it is announced an explorer may give it the turn, which
+// the thread that makes it must not lose before.
+GORT_NO_STEPS int makethread(m* mp) {
+  explore::announce(mp);
+  pthread_attr_t attr;
+  pthread_attr_init(&attr);
+  pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attr, g0StackSize);
+  // The new thread starts with all signals blocked, as Go's clone does.
+  sigset_t all, old;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &old);
+  pthread_t thread;
+  int err = pthread_create(&thread, &attr, threadmain, mp);
+  pthread_sigmask(SIG_SETMASK, &old, nullptr);
+  pthread_attr_destroy(&attr);
+  return err;
+}
 
 }  // namespace
 
@@ -224,21 +243,7 @@ void sysUnused(void* p, uintptr n) {
 void newosproc(m* mp) {
   // pthread_create is code without a stack check and uses the heap of libc: system stack only.
   int err = 0;
-  explore::announce(mp);
-  systemstack([&] {
-    pthread_attr_t attr;
-    pthread_attr_init(&attr);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attr, g0StackSize);
-    // The new thread starts with all signals blocked, as Go's clone does.
-    sigset_t all, old;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    pthread_t thread;
-    err = pthread_create(&thread, &attr, threadmain, mp);
-    pthread_sigmask(SIG_SETMASK, &old, nullptr);
-    pthread_attr_destroy(&attr);
-  });
+  systemstack([&] { err = makethread(mp); });
   if (err == 0) return;
   systemstack([&] {
     print("runtime: failed to create new OS thread (have ", mcount(), " already; errno=", err,

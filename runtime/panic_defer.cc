@@ -23,7 +23,7 @@ namespace gort::runtime {
 namespace {
 
 // Records that a P keeps; half of them change hands with the central list at a time.
-constexpr std::int32_t deferpoolcap = 32;
+constexpr std::int32_t deferpoolcap = explore::capacity<std::int32_t>(32, 4);
 
 // Blocks for closures that do not fit a record: sizes 64 << class.
 constexpr int blockClasses = 11;

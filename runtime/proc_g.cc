@@ -28,7 +28,7 @@ atomic::Uintptr allglen;
 atomic::Pointer<g*> allgptr;
 
 constexpr std::uint64_t _GoidCacheBatch = 16;
-constexpr std::int32_t gFreeHigh = 64, gFreeLow = 32;
+constexpr std::int32_t gFreeHigh = explore::capacity(64, 4), gFreeLow = gFreeHigh / 2;
 constexpr std::uint32_t pinnedStackSize = raceenabled ? 2 << 20 : 1 << 20;
 
 // All arrays that allgs has had, the present one too: who reads without the lock may hold any of

@@ -409,8 +409,8 @@ struct sysmontick {  // sysmon only
   std::int64_t syscallwhen;
 };
 
-inline constexpr std::uint32_t runqlen = 256;
-inline constexpr int sudogcachecap = 128;
+inline constexpr std::uint32_t runqlen = explore::capacity<std::uint32_t>(256, 8);
+inline constexpr int sudogcachecap = explore::capacity<int>(128, 4);
 
 struct p {
   std::int32_t id;  // constant

@@ -53,7 +53,7 @@ struct semaRoot {
 };
 
 // A prime, so that it does not resonate with the programs' layout.
-constexpr uintptr semTabSize = 251;
+constexpr uintptr semTabSize = explore::capacity<uintptr>(251, 3);
 
 struct alignas(sys::CacheLineSize) semTableEntry {
   semaRoot root;

@@ -32,7 +32,7 @@ GORT_INLINE uintptr unaskedguard(const g* gp) {
   return gp->stack.lo + stackGuard;
 }
 
-inline constexpr uintptr _StackCacheSize = 32 << 10;
+inline constexpr uintptr _StackCacheSize = explore::capacity<uintptr>(32 << 10, 8 << 10);
 
 extern std::uint32_t startingStackSize;
 // Limit of one stack, in bytes; 1 GiB unless runtime::debug::SetMaxStack changed it.

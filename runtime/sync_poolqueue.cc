@@ -9,7 +9,7 @@
 namespace gort::sync {
 namespace {
 
-constexpr std::uint32_t initSize = 8;
+constexpr std::uint32_t initSize = runtime::explore::capacity<std::uint32_t>(8, 2);
 // The largest ring: far enough from 2^32 for full and empty to be told apart.
 constexpr std::uint32_t dequeueLimit = std::uint32_t(1) << 30;
 

@@ -20,6 +20,8 @@
 // there. Such a function takes no lock that the interrupted code may hold, allocates nothing, and
 // calls only its like and what is inlined.
 #define GORT_SIGNALSAFE __attribute__((disable_sanitizer_instrumentation))
+// Its ordinary loads and stores, and those of what is inlined there, are no steps to an explorer (explore.h).
+#define GORT_NO_STEPS __attribute__((no_sanitize("coverage"), noinline))
 #define GORT_LIKELY(x) __builtin_expect(!!(x), 1)
 #define GORT_UNLIKELY(x) __builtin_expect(!!(x), 0)
 

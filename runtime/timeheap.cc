@@ -18,7 +18,7 @@ constexpr bool verifyTimers = staticLockRanking;
 //
 // Blocks of 2^k pointers. They are not given back but kept on lists by size.
 
-constexpr int minTimersCap = 16;
+constexpr int minTimersCap = explore::capacity<int>(16, 4);
 struct {
   mutex lock;        // a leaf
   timer** free[32];  // free blocks of 1<<k pointers, linked through their first word

@@ -1,7 +1,8 @@
 #!/bin/bash
 # calibration_test.sh TOOL TOYS: runs out of N in which a strategy finds a toy's bug, from least to
 # most. A bug that a strategy must not find has most 0: chance would have to hold a thread back for
-# hundreds of steps in a row.
+# hundreds of steps in a row. Once in a thousand runs fairness does: it gives the turn to a thread that has
+# waited for it for 3,000 steps, wherever the other one is.
 set -u
 tool=$PWD/$1
 toys=$PWD/$2
@@ -30,9 +31,14 @@ update   pct:1    200    0    0
 update   random    40    8   40
 update   pct:2   1500    1  300
 relay    pct:1    200    0    0
-relay    pct:2   1000    0    0
+relay    pct:2   1000    0    4
 relay    pct:3   4000    1  400
 relay    random    40    4   40
+plain    burst    200    0    0
+plain    random    20    0    0
+plain    burst@memory  200   4  200
+plain    pct:2@memory 1500   1  300
+plain    mix      200    1  200
 held     mix      200    0    0
 TABLE
 exit $failed

@@ -88,7 +88,7 @@ struct Totals {
 
 void PrintTotals(const Task& task, const Totals& t, double seconds, const std::string& tracePath,
                  const Trace& trace) {
-  const bool points = !task.focus.empty() || task.strategy.points;
+  const bool points = !task.focus.empty() || task.strategy.where == StrategyChoice::kPoints;
   const std::uint64_t k = Median(points ? t.focused : t.contended);
   const std::uint64_t n = Median(t.threads);
   if (task.json) {
@@ -151,17 +151,17 @@ class Runs {
       : task_(task),
         bounded_(task.strategy.kind == StrategyChoice::kBounded),
         search_(task.strategy.depth) {
-    config_.limit = task.limit != 0 ? task.limit : 20'000'000;
     config_.inject = bounded_ ? 0 : task.inject;
     SetFocus();
   }
 
   // Run number i, from 0; null if there are no more.
-  const RunConfig* Next(std::uint64_t i, const Totals& t) {
+  const RunConfig* Next(std::uint64_t i) {
     if (bounded_) {
       if (!search_.Next(&prefix_)) return nullptr;
       config_.seed = task_.seed;
       config_.strategy = task_.strategy;
+      config_.limit = Limit();
       config_.replay = config_.choices = true;
       config_.deviations = prefix_.data();
       config_.count = prefix_.size();
@@ -169,13 +169,19 @@ class Runs {
     }
     config_.seed = task_.seed + i;
     config_.strategy = ForRun(task_.strategy, config_.seed);
-    const auto& k = config_.Focuses() || config_.strategy.points ? t.focused : t.contended;
-    config_.k = k.empty() ? 1000 : k[k.size() / 2];
+    config_.limit = Limit();
+    config_.k = K();
     return &config_;
   }
 
   // The run has been made. False if it only led to others and does not count.
   bool Made() {
+    const RunRecord& r = shared->result;
+    if (config_.strategy.where == StrategyChoice::kMemory)
+      Follow(&accesses_, r.contended);
+    else
+      Follow(&contended_, r.contended);
+    Follow(&focused_, r.focused);
     if (!bounded_) return true;
     const bool counts = search_.New();
     search_.Learn(shared->result);
@@ -184,8 +190,7 @@ class Runs {
 
   // It held.
   void Held(std::uint64_t steps) {
-    longest_ = std::max(longest_, steps);
-    if (task_.limit == 0) config_.limit = std::max<std::uint64_t>(500'000, 40 * longest_);
+    longest_ = std::max(longest_, steps / static_cast<std::uint64_t>(config_.Grain()));
   }
 
   // What is known after all runs, "" for nothing special.
@@ -199,6 +204,22 @@ class Runs {
   }
 
  private:
+  std::uint64_t Limit() const {
+    if (task_.limit != 0) return task_.limit;
+    const std::uint64_t steps =
+        longest_ == 0 ? 20'000'000 : std::max<std::uint64_t>(500'000, 40 * longest_);
+    return steps * static_cast<std::uint64_t>(config_.Grain());
+  }
+
+  // What a run's changes of priority are drawn among.
+  std::uint64_t K() const {
+    if (config_.Focuses() || config_.strategy.where == StrategyChoice::kPoints) return focused_;
+    return config_.strategy.where == StrategyChoice::kMemory ? accesses_ : contended_;
+  }
+  static void Follow(std::uint64_t* average, std::uint64_t value) {
+    *average = (*average * 7 + value) / 8;
+  }
+
   void SetFocus() {
     std::istringstream in(task_.focus);
     for (std::string pattern; in >> pattern;)
@@ -215,24 +236,44 @@ class Runs {
   BoundedSearch search_;
   std::vector<Deviation> prefix_;
   RunConfig config_;
-  std::uint64_t longest_ = 0;
+  std::uint64_t longest_ = 0;  // steps of a run, those of a finer grain fewer
+  // Averages of what a run has.
+  std::uint64_t contended_ = 1000;
+  std::uint64_t accesses_ = 1000 * kAccesses;
+  std::uint64_t focused_ = 100;
 };
 
-// The same run again: what is not the same is not explored. False, with a message, if it is not.
+// The same run again, and once more by what it has decided: what is not the same is not explored. False,
+// with a message, if it is not.
 bool SameAgain(const RunConfig& config, const RunReport& report) {
   const RunRecord& r = shared->result;
   const std::uint64_t hash = r.hash, steps = r.steps;
   const std::uint32_t count = r.count;
+  const auto differs = [&](const char* how, const RunReport& again) {
+    std::fprintf(
+        stderr,
+        "explore: not deterministic: seed %llu, %s: %llu steps and %s, then %llu steps and "
+        "%s%s%s\n",
+        static_cast<unsigned long long>(config.seed), how, static_cast<unsigned long long>(steps),
+        report.outcome.c_str(), static_cast<unsigned long long>(r.steps), again.outcome.c_str(),
+        r.diverged[0] != 0 ? ": " : "", r.diverged);
+    return false;
+  };
   const RunReport again = Run(config, true);
-  if (r.hash == hash && r.steps == steps && r.count == count && again.outcome == report.outcome)
-    return true;
-  std::fprintf(stderr,
-               "explore: not deterministic: seed %llu, run twice: %llu steps and %s, then %llu "
-               "steps and %s\n",
-               static_cast<unsigned long long>(config.seed), static_cast<unsigned long long>(steps),
-               report.outcome.c_str(), static_cast<unsigned long long>(r.steps),
-               again.outcome.c_str());
-  return false;
+  if (r.hash != hash || r.steps != steps || r.count != count || again.outcome != report.outcome)
+    return differs("run twice", again);
+  if (config.replay || r.overflow) return true;
+  const std::vector<Deviation> decided(r.deviations, r.deviations + r.count);
+  RunConfig replay = config;
+  replay.replay = replay.strict = true;
+  replay.deviations = decided.data();
+  replay.count = decided.size();
+  const RunReport replayed = Run(replay, true);
+  // The steps may differ by what the last thread does after it has asked for the last time.
+  if (replayed.outcome != report.outcome ||
+      !std::equal(decided.begin(), decided.end(), r.deviations, r.deviations + r.count))
+    return differs("replayed", replayed);
+  return true;
 }
 
 // Of so many runs, or of so many seconds if these were asked for.
@@ -255,7 +296,7 @@ int Explore(const Task& task) {
   bool all = false;  // there are no more runs
   for (std::uint64_t i = 0; i < task.runs;) {
     if (task.seconds > 0 && Since(start) >= task.seconds) break;
-    const RunConfig* config = runs.Next(i, t);
+    const RunConfig* config = runs.Next(i);
     all = config == nullptr;
     if (all) break;
     const RunReport report = Run(*config, !task.echo);

@@ -15,6 +15,9 @@
 #include "runtime/proc.h"
 #include "runtime/stubs.h"
 
+// No roots of the collector (goroutine.lds).
+#pragma clang section bss = ".bss.noroots" data = ".data.noroots"
+
 namespace gort::chaos {
 
 namespace {

@@ -10,6 +10,9 @@
 #include "runtime/stack.h"
 #include "runtime/stubs.h"
 
+// No roots of the collector (goroutine.lds).
+#pragma clang section bss = ".bss.noroots" data = ".data.noroots"
+
 namespace gort::chaos {
 
 namespace {

@@ -23,6 +23,8 @@ inline constexpr int kExplorerBroken = 89;  // the run cannot be explored; stand
 inline constexpr int kIdleSeen = 90;  // a goroutine waits while a P is idle (idle.h)
 
 inline constexpr std::size_t kMaxPoints = 512;
+// How many times as many steps a run has if ordinary accesses of memory are steps too, about.
+inline constexpr std::int64_t kAccesses = 4;
 
 struct RunConfig {
   std::uint64_t seed = 1;  // of random numbers, times and strategy
@@ -44,6 +46,8 @@ struct RunConfig {
   bool Focuses() const {
     return std::any_of(std::begin(focus), std::end(focus), [](std::uint64_t w) { return w != 0; });
   }
+  // How much finer than usual its steps are: what is measured in steps is so much more.
+  std::int64_t Grain() const { return strategy.where == StrategyChoice::kMemory ? kAccesses : 1; }
   bool FocusesOn(std::size_t point) const { return (focus[point / 64] >> point % 64 & 1) != 0; }
 };
 

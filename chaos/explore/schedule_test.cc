@@ -225,8 +225,9 @@ TEST_CASE("bounded makes each run once, preemptions bounded and the rest free") 
 TEST_CASE("names of strategies") {
   StrategyChoice choice;
   std::string problem;
-  for (const char* name : {"default", "random", "burst", "pct:1", "pct:64", "starve", "mix",
-                           "bounded:0", "pct:2@points", "burst@points"}) {
+  for (const char* name :
+       {"default", "random", "burst", "pct:1", "pct:64", "starve", "mix", "bounded:0",
+        "pct:2@points", "burst@points", "pct:3@memory", "starve@memory"}) {
     CHECK(ParseStrategy(name, &choice, &problem));
     CHECK(ShowStrategy(choice) == name);
   }
@@ -234,16 +235,21 @@ TEST_CASE("names of strategies") {
   CHECK(choice.depth == 3);
   CHECK(ParseStrategy("bounded", &choice, &problem));
   CHECK(choice.depth == 2);
-  for (const char* name : {"", "pct:", "pct:0", "pct:65", "pct:x", "random:2", "bounded:10",
-                           "mix@points", "@points", "rnd"})
+  for (const char* name :
+       {"", "pct:", "pct:0", "pct:65", "pct:x", "random:2", "bounded:10", "mix@points", "@points",
+        "random@memory", "burst@", "burst@lines", "rnd"})
     CHECK_FALSE(ParseStrategy(name, &choice, &problem));
   CHECK(problem.find("random, burst, pct:DEPTH") != std::string::npos);
 }
 
 TEST_CASE("mix comes to every strategy") {
-  std::map<int, int> kinds;
-  for (std::uint64_t i = 0; i < 64; i++) kinds[ForRun({}, i).kind]++;
+  std::map<int, int> kinds, places;
+  for (std::uint64_t i = 0; i < 64; i++) {
+    kinds[ForRun({}, i).kind]++;
+    places[ForRun({}, i).where]++;
+  }
   CHECK(kinds.size() == 4);
+  CHECK(places.size() == 3);
 }
 
 TEST_CASE("a trace is read as it was written") {

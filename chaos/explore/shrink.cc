@@ -102,6 +102,12 @@ class Shrinker {
   // by priorities have few from the beginning: looks for one that fails in the same way, and shrinks it.
   void ShrinkAnother() {
     const Trace first = best_;
+    StrategyChoice::Where where = StrategyChoice::kSteps;
+    if (StrategyChoice given; true) {
+      std::string problem;
+      if (ParseStrategy(first.strategy, &given, &problem) && given.where == StrategyChoice::kMemory)
+        where = given.where;  // a race on ordinary memory is not to be had otherwise
+    }
     std::int64_t contended = 1000;  // steps of a run, on the average
     pause_ = end_;
     for (std::uint64_t i = 0; !TimeIsUp() && best_.Preemptions() > kFewPreemptions; i++) {
@@ -109,7 +115,7 @@ class Shrinker {
       RunConfig config;
       config.limit = first.limit;
       config.seed = first.seed + i;
-      config.strategy = {StrategyChoice::kPct, kDepths[i % std::size(kDepths)]};
+      config.strategy = {StrategyChoice::kPct, kDepths[i % std::size(kDepths)], where};
       config.k = static_cast<std::uint64_t>(contended);
       config.inject = first.Injections() > 0 ? kInject : 0;
       progress_("shrink: " + std::to_string(runs_) + " runs, " +

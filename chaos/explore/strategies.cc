@@ -4,11 +4,16 @@
 #include <charconv>
 #include <new>
 
+// No roots of the collector (goroutine.lds).
+#pragma clang section bss = ".bss.noroots" data = ".data.noroots"
+
 namespace gort::chaos {
 
 namespace {
 
 constexpr int kUsualBound = 2;
+constexpr std::string_view kAtPoints = "@points";
+constexpr std::string_view kAtMemory = "@memory";
 
 // Time is slow in some runs and fast in others: how often it leaps, at a decision.
 double LeapProbability(Sequence* dice) {
@@ -149,11 +154,17 @@ Strategy* Make(Args... args) {
 }  // namespace
 
 bool ParseStrategy(std::string_view whole, StrategyChoice* out, std::string* problem) {
-  constexpr std::string_view kPoints = "@points";
   StrategyChoice choice;
-  choice.points = whole.ends_with(kPoints);
-  const std::string_view text =
-      whole.substr(0, whole.size() - (choice.points ? kPoints.size() : 0));
+  const std::string_view text = whole.substr(0, whole.find('@'));
+  const std::string_view where = whole.substr(text.size());
+  if (where == kAtPoints) {
+    choice.where = StrategyChoice::kPoints;
+  } else if (where == kAtMemory) {
+    choice.where = StrategyChoice::kMemory;
+  } else if (!where.empty()) {
+    *problem = "strategy \"" + std::string(whole) + "\": there are @points and @memory";
+    return false;
+  }
   const std::string_view name = text.substr(0, text.find(':'));
   const std::pair<std::string_view, StrategyChoice::Kind> names[] = {
       {"default", StrategyChoice::kDefault}, {"random", StrategyChoice::kRandom},
@@ -184,8 +195,9 @@ bool ParseStrategy(std::string_view whole, StrategyChoice* out, std::string* pro
   }
   const bool asked = choice.kind == StrategyChoice::kPct || choice.kind == StrategyChoice::kBurst ||
                      choice.kind == StrategyChoice::kStarve;
-  if (choice.points && !asked) {
-    *problem = "strategy \"" + std::string(whole) + "\": @points is for pct, burst and starve";
+  if (choice.where != StrategyChoice::kSteps && !asked) {
+    *problem = "strategy \"" + std::string(whole) + "\": " + std::string(where) +
+               " is for pct, burst and starve";
     return false;
   }
   *out = choice;
@@ -217,7 +229,8 @@ std::string NameOf(const StrategyChoice& choice) {
 }  // namespace
 
 std::string ShowStrategy(const StrategyChoice& choice) {
-  return NameOf(choice) + (choice.points ? "@points" : "");
+  constexpr std::string_view kWhere[] = {"", kAtPoints, kAtMemory};
+  return NameOf(choice) + std::string(kWhere[choice.where]);
 }
 
 StrategyChoice ForRun(const StrategyChoice& choice, std::uint64_t run) {
@@ -225,11 +238,29 @@ StrategyChoice ForRun(const StrategyChoice& choice, std::uint64_t run) {
   constexpr auto kPct = StrategyChoice::kPct;
   constexpr auto kBurst = StrategyChoice::kBurst;
   constexpr auto kStarve = StrategyChoice::kStarve;
+  constexpr auto kPoints = StrategyChoice::kPoints;
+  constexpr auto kMemory = StrategyChoice::kMemory;
   constexpr StrategyChoice kTurns[] = {
-      {kPct, 2},       {kPct, 3, true},    {kBurst, 0, true}, {kPct, 3},
-      {kPct, 5, true}, {kStarve, 0},       {kPct, 2, true},   {kBurst, 0},
-      {kPct, 5},       {kPct, 3, true},    {kPct, 1},         {kBurst, 0, true},
-      {kPct, 5, true}, {kStarve, 0, true}, {kPct, 2},         {kPct, 3},
+      {kPct, 2},
+      {kPct, 3, kPoints},
+      {kBurst, 0, kPoints},
+      {kPct, 3},
+      {kPct, 5, kPoints},
+      {kPct, 2, kMemory},
+      {kStarve, 0},
+      {kPct, 2, kPoints},
+      {kBurst, 0},
+      {kBurst, 0, kMemory},
+      {kPct, 5},
+      {kPct, 3, kPoints},
+      {kPct, 1},
+      {kBurst, 0, kPoints},
+      {kPct, 5, kPoints},
+      {kPct, 3, kMemory},
+      {kPct, 2},
+      {kStarve, 0, kPoints},
+      {kPct, 3},
+      {kBurst, 0, kMemory},
   };
   constexpr std::size_t kCount = std::size(kTurns);
   // A run of random takes as long as twenty of the others.

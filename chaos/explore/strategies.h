@@ -12,6 +12,8 @@
 //   mix         one of the above for each run, in turn
 //   X@points    X, which is burst, pct:D or starve, asked at the runtime's named points alone, instead of
 //               at every step: k is then the number of visits of those
+//   X@memory    X, which is one of these three too, asked also before each ordinary load and store of the
+//               runtime and of the program: what a lock should protect, and does not, is seen by that
 //   bounded:B   all runs with at most B preemptions (bounded.h), those with few deviations first
 //   default     nothing but the rules of schedule.h
 #pragma once
@@ -29,7 +31,8 @@ struct StrategyChoice {
   enum Kind { kDefault, kRandom, kBurst, kPct, kStarve, kMix, kBounded };
   Kind kind = kMix;
   int depth = 3;  // kPct; kBounded: the bound
-  bool points = false;
+  enum Where : std::uint8_t { kSteps, kPoints, kMemory };
+  Where where = kSteps;
 
   bool operator==(const StrategyChoice&) const = default;
 };

@@ -5,7 +5,10 @@
 //   patience depth 1: as order, but the late one has 400 steps less to go
 //   update   depth 2: in the 60 steps between load and store of a counter come the other one's
 //   relay    depth 3: one goroutine has to stop in a stretch of 200 steps, and then the other one, too
+//   plain    depth 2, in ordinary memory: one goroutine's adding comes between another one's load and store
 //   held     no bug at all
+//   alone    no bug: a million steps at which nobody else can go on
+//   both     no bug: a thousand steps each of two goroutines, so that all are scheduling points
 #include <cstring>
 
 #include "runtime/go.h"
@@ -91,6 +94,37 @@ void relay() {
   done.recv();
 }
 
+int counter;
+
+void plain() {
+  constexpr int kTurns = 10;
+  auto done = make_chan<int>(2);
+  for (int i = 0; i < 2; i++)
+    go([=] {
+      meet();
+      for (int j = 0; j < kTurns; j++) {
+        steps(4);
+        counter++;
+      }
+      done.send(0);
+    });
+  done.recv();
+  done.recv();
+  if (counter != 2 * kTurns) found();
+}
+
+void both() {
+  auto done = make_chan<int>(2);
+  for (int i = 0; i < 2; i++)
+    go([=] {
+      meet();
+      steps(1000);
+      done.send(0);
+    });
+  done.recv();
+  done.recv();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -100,6 +134,9 @@ int main(int argc, char** argv) {
     if (std::strcmp(which, "patience") == 0) order(400, 0);
     if (std::strcmp(which, "update") == 0) update();
     if (std::strcmp(which, "relay") == 0) relay();
+    if (std::strcmp(which, "plain") == 0) plain();
     if (std::strcmp(which, "held") == 0) steps(40);
+    if (std::strcmp(which, "alone") == 0) steps(1000000);
+    if (std::strcmp(which, "both") == 0) both();
   });
 }

@@ -21,6 +21,9 @@
 #include "runtime/os_linux.h"
 #include "runtime/stubs.h"
 
+// No roots of the collector (goroutine.lds).
+#pragma clang section bss = ".bss.noroots" data = ".data.noroots"
+
 namespace gort::chaos {
 
 namespace {
@@ -71,6 +74,8 @@ std::uint64_t nextRingLook;  // at result->steps
 std::uint64_t ring;  // at the last look
 int ringLooks;  // at which it was there
 bool focuses;  // the strategy is asked at some points only, and counts visits of those
+// How much finer than usual a run's steps are: ordinary loads and stores are steps as well.
+std::int64_t grain;
 bool contended;  // more than one thread could go on when the budget was set
 std::uint64_t turnNumber;
 std::uint64_t waitNumber;
@@ -78,7 +83,9 @@ Sequence* numbers;  // what the program gets as random
 Sequence* injections;
 std::uint64_t allocations;  // so far
 std::uint64_t failing;  // number of the one that fails, 0: none
-std::uint32_t* following;  // replay: index of the same thread's next deviation
+// Replay, a number and a flag for each deviation. Every run has them, so that the program's mappings lie in
+// a replay where they lay in the run; they are no variables, for those are roots of the collector.
+std::uint32_t* following;  // index of the same thread's next deviation
 bool* used;
 
 // The runtime's own functions check the stack that they run on, so not even its simplest are called.
@@ -145,7 +152,7 @@ std::int64_t Lenience() {
     if (i != current && threads[i].v.state == ThreadView::kRunnable)
       oldest = std::min(oldest, threads[i].ready);
   if (oldest == UINT64_MAX) return kNever;
-  return static_cast<std::int64_t>(oldest + kFairness) -
+  return static_cast<std::int64_t>(oldest) + kFairness * grain -
          static_cast<std::int64_t>(result->contended);
 }
 
@@ -402,7 +409,7 @@ void Decide(Reason reason) {
 }
 
 void LookForRing() {
-  nextRingLook = result->steps + kRingLookEvery;
+  nextRingLook = result->steps + kRingLookEvery * static_cast<std::uint64_t>(grain);
   const std::uint64_t now = RingNow();
   ringLooks = now != 0 && now == ring ? ringLooks + 1 : 0;
   ring = now;
@@ -565,6 +572,8 @@ void Answer(Request* r) {
     case Kind::kSwap:
     case Kind::kAdd:
     case Kind::kCas:
+    case Kind::kRead:
+    case Kind::kWrite:
       AfterSteps();
       return;
     case Kind::kYield:
@@ -702,27 +711,29 @@ void BeginRun(const RunConfig& c, RunRecord* r) {
   injections = &injectionsOfRun;
   allocations = 0;
   failing = 0;
-  nextRingLook = kRingLookEvery;
+  grain = c.Grain();
+  nextRingLook = kRingLookEvery * static_cast<std::uint64_t>(grain);
   ring = 0;
   ringLooks = 0;
   if (c.inject > 0 && injections->Roll(0.25))
     failing = 1 + injections->Below(2ull << injections->Below(10));
   Sequence pace(DeriveSeed(c.seed, 3));
   constexpr std::int64_t kPaces[] = {20, 100, 500, 2000};
-  nsPerStep = kPaces[pace.Below(std::size(kPaces))];
+  nsPerStep = kPaces[pace.Below(std::size(kPaces))] / grain;
   // A year and a day that depend on the seed, so that no program relies on one.
   startOfTime = (1600000000 + static_cast<std::int64_t>(pace.Below(300000000))) * 1000000000;
   result->now = 1 + static_cast<std::int64_t>(pace.Below(1000000000));
   rule = MakeRule(c.strategy, DeriveSeed(c.seed, 4));
-  focuses = !c.replay && (c.Focuses() || c.strategy.points);
+  focuses = !c.replay && (c.Focuses() || c.strategy.where == StrategyChoice::kPoints);
   strategy = c.replay ? nullptr : MakeStrategy(c.strategy, DeriveSeed(c.seed, 4), c.k);
   patience = c.replay ? kNever : strategy->Patience();
-  if (c.replay && c.count > 0) {
-    const std::size_t bytes = c.count * (sizeof *following + sizeof *used);
-    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) Broken("no memory for the trace");
-    following = static_cast<std::uint32_t*>(memory);
-    used = reinterpret_cast<bool*>(following + c.count);
+  constexpr std::size_t kBytes = kMaxDeviations * (sizeof *following + sizeof *used);
+  void* memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) Broken("no memory for the trace");
+  following = static_cast<std::uint32_t*>(memory);
+  used = reinterpret_cast<bool*>(following + kMaxDeviations);
+  if (c.replay) {
     std::uint32_t last[kMaxThreads];
     std::fill(std::begin(last), std::end(last), static_cast<std::uint32_t>(c.count));
     for (std::size_t i = c.count; i-- > 0;) {
@@ -731,10 +742,10 @@ void BeginRun(const RunConfig& c, RunRecord* r) {
     }
   }
   if (stacks == nullptr) {
-    void* memory = mmap(nullptr, kMaxThreads * kStackSize, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) Broken("no memory for the explorer's stacks");
-    stacks = static_cast<char*>(memory);
+    void* room = mmap(nullptr, kMaxThreads * kStackSize, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (room == MAP_FAILED) Broken("no memory for the explorer's stacks");
+    stacks = static_cast<char*>(room);
   }
   threadCount = 0;
   current = 0;
@@ -742,6 +753,7 @@ void BeginRun(const RunConfig& c, RunRecord* r) {
   NewThread(&first);
   threads[0].tid = ThreadId();
   runtime::explore::gort_explore_stack = reinterpret_cast<void*>(first.result);
+  runtime::explore::gort_explore_memory = grain > 1 ? 1 : 0;
   runtime::explore::gort_explorer = Explore;
   Grant();
 }

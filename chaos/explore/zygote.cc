@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "chaos/explore/frozen.h"
 #include "chaos/explore/inject.h"
 #include "chaos/rings.h"
 #include "chaos/explore/events.h"
@@ -29,6 +30,9 @@ namespace {
 
 constexpr char kRun = 'r';
 constexpr char kDone = 'd';
+
+// Bytes of a mapping that is worth while. Smaller ones may belong to the C library.
+constexpr std::size_t kLarge = 256 << 10;
 
 int toZygote = -1;
 
@@ -133,6 +137,7 @@ void ServeRuns(int (*control)()) {
   if (outputFile < 0) Fail("memfd_create");
   // The program's debug information is read once, here, and not by every run that fails.
   FramesOf(reinterpret_cast<std::uint64_t>(__builtin_return_address(0)));
+  FreezeMemory(kLarge);
   std::fflush(nullptr);
   const pid_t controller = fork();
   if (controller < 0) Fail("fork");

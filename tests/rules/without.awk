@@ -32,6 +32,15 @@ skip > 0 { skip--; print ""; next }
 /^ *receiverWait [a-z]+;$/ ||
 /^ *wait\.(begin|end)\(\);$/ { print ""; next }
 
+# The usual capacity alone.
+match($0, /(runtime::)?explore::capacity(<[^>]*>)?\(/) {
+  head = substr($0, 1, RSTART - 1)
+  usual = substr($0, RSTART + RLENGTH)
+  small = substr(usual, index(usual, ", "))
+  usual = substr(usual, 1, index(usual, ", ") - 1)
+  $0 = head usual substr(small, index(small, ")") + 1)
+}
+
 {
   sub(/^#if GORT_CHECKED \|\| GORT_POINTS$/, "#if GORT_CHECKED")
   gsub(/POINT\([a-z0-9_]+\);/, "")

@@ -53,6 +53,9 @@ HOST_COPTS = _COMMON_COPTS
 
 TSAN_COPTS = ["-fsanitize=thread"]
 
+# A call before each load and store, in the last pass: a step to the explorer (runtime/explore.h).
+EXPLORE_COPTS = ["-fsanitize-coverage=func,trace-loads,trace-stores"]
+
 LINKOPTS = [
     # lld adjusts prologues in front of calls to code without the check. By full path: with
     # Bazel's own -B/usr/bin, -fuse-ld=lld would take another version's ld.lld from there.
@@ -110,7 +113,7 @@ def if_points(value, otherwise = []):
     })
 
 def goroutine_copts():
-    return GOROUTINE_COPTS + by_mode([], TSAN_COPTS)
+    return GOROUTINE_COPTS + by_mode([], TSAN_COPTS, explore = EXPLORE_COPTS)
 
 def runtime_linkopts():
     return LINKOPTS + by_mode(PLAIN_LINKOPTS, TSAN_LINKOPTS)

@@ -1,0 +1,15 @@
+"""The general programs to explore: each uses one part of the runtime in every way, and says so if anything
+is lost."""
+
+SCENARIOS = [
+    "channels",
+    "closing",
+    "collector",
+    "goroutines",
+    "notify",
+    "pointers",
+    "signals",
+    "sync",
+    "syscalls",
+    "timers",
+]
