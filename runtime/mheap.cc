@@ -25,7 +25,7 @@ mheap mheap_;
 namespace {
 
 // Entries of the first array of all spans.
-constexpr uintptr allspansMin = explore::capacity<uintptr>((64 << 10) / sys::PtrSize, 128);
+constexpr uintptr allspansMin = explore::capacity<uintptr>((64 << 10) / sys::PtrSize, 32);
 
 // Called once for each mspan struct there will ever be, with the lock held: makes it, and enters it
 // in allspans. The sweeper goes through work.spans, which is the array that gcspans names, without

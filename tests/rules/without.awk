@@ -21,8 +21,11 @@ block != "" { if ($0 == block) block = ""; print ""; next }
 skip > 0 { skip--; print ""; next }
 /^ *if \(explore::on\(\)\)$/ { skip = 2; print ""; next }
 
+# What is left of it.
+/^#include "explore\.h"/ { print "#include \"sys.h\""; next }
+
 # Whole lines.
-/^#include "(point|explore)\.h"/ ||
+/^#include "point\.h"/ ||
 /^ *if \(explore::[^)]*\)?\)? .*;$/ ||
 /^ *(if constexpr \(Steps\) )?explore::[a-z]+\(.*;/ ||
 /^ *if \([^;]*\) POINT\([a-z0-9_]+\);$/ ||

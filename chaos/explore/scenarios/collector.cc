@@ -16,7 +16,7 @@ struct Node {
 
 constexpr std::uint64_t kCheck = 0x6e0d6e0d6e0d6e0d;
 constexpr int kDepth = 4;
-// As many objects of a span each as take the array of all spans past its first size in builds for
+// As many objects of a span each as take the array of all spans past its first sizes in builds for
 // exploring.
 constexpr int kSpans = 150;
 constexpr int kBarriers = 4;

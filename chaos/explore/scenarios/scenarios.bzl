@@ -5,6 +5,7 @@ SCENARIOS = [
     "channels",
     "closing",
     "collector",
+    "crowd",
     "goroutines",
     "notify",
     "pointers",
