@@ -183,7 +183,8 @@ GORT_TEST("faults under preemption by signals") {
   for (int g = 0; g < goroutines; g++)
     go([=] {
       int slot = storm.enter();
-      for (int i = 0; i < each; i++) {
+      // On a machine that is busy a signal may come late.
+      for (int i = 0; i < each || PreemptStorm::stopped() == 0; i++) {
         const fault& f = faults[i % 6];
         CHECK_GO(faultsWith(f.make, f.text));
         for (int j = 0; j < 20000; j++) asm volatile("");
@@ -193,7 +194,6 @@ GORT_TEST("faults under preemption by signals") {
     });
   for (int g = 0; g < goroutines; g++) done.recv();
   storm.stop();
-  CHECK_GO(PreemptStorm::stopped() > 0);
 }
 
 // ---- faults that nobody recovers ----
