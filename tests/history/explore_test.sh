@@ -38,7 +38,7 @@ for entry in "${programs[@]}"; do
     "$tool" replay "$name.trace" --times 10 >out 2>&1 || fail "$name: $(tail -3 out)"
     "$tool" shrink "$name.trace" --for ${shrinking}s --output "$name.small" >shrunk 2>&1 || fail "$name: $(tail -3 shrunk)"
     "$tool" replay "$name.small" --times 10 >out 2>&1 || fail "$name: small: $(tail -3 out)"
-    echo "$name: $(sed -nE 's/.*"outcome":"([^"]*)".*/\1/p' <<<"$found"); $(head -1 shrunk)"
+    echo "$name: $(sed -nE 's/.*"outcome":"([^"]*)".*/\1/p' <<<"$found"); $(grep -m1 " runs in " shrunk)"
   done
   [ ${#times[@]} -eq 0 ] ||
     echo "$name: median $(printf '%s\n' "${times[@]}" | sort -g | sed -n "$(((${#times[@]} + 1) / 2))p") s of ${#times[@]} seeds"
