@@ -97,7 +97,7 @@ void relay() {
 int counter;
 
 void plain() {
-  constexpr int kTurns = 10;
+  constexpr int kTurns = 100;
   auto done = make_chan<int>(2);
   for (int i = 0; i < 2; i++)
     go([=] {

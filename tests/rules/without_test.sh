@@ -1,7 +1,8 @@
 #!/bin/bash
 # without_test.sh OBJDUMP WITH WITHOUT PATCH POINTS: a program costs nothing for chaos/. WITH is a
 # program as it is shipped, WITHOUT the same on a runtime of which PATCH has taken away everything for
-# chaos/. All of their instructions are the same. POINTS is the program with points: there a difference is seen.
+# chaos/. All of their instructions are the same. POINTS is the program with points: there a difference is
+# seen.
 set -euo pipefail
 objdump=$1
 with=$2
