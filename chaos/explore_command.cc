@@ -40,10 +40,10 @@ explore:
   --runs N           so many runs (default 100, or as many as --for allows)
   --for DURATION     for so long: 90s, 30m, 2h
   --seed N           seed of the first run (default 1); each run has the next one
-  --strategy NAME    random, burst, pct:DEPTH, starve, or mix (default): all of them in turn;
+  --strategy NAME    random, burst, pct:DEPTH, starve, sites, or mix (default): all of them in turn;
                      bounded:BOUND makes all runs with at most so many preemptions. pct:DEPTH@points
                      switches at named points only, pct:DEPTH@memory also before ordinary loads and
-                     stores; burst and starve likewise
+                     stores; burst, starve and sites likewise
   --focus PATTERN    switch threads only at the points that match (chaos points); several times
   --inject P         with probability P at each named point, move the goroutine's stack, preempt it or
                      signal it; in a quarter of the runs one allocation fails (default 0)

@@ -9,6 +9,10 @@ extern "C" {
 std::int64_t gort_explore_budget = INT64_MAX;
 void (*gort_explorer)(Request*);
 std::int64_t gort_explore_memory;
+std::uint32_t gort_explore_sitemask;
+std::uint32_t gort_explore_site = kNoSite;
+std::uint32_t gort_explore_memorysite = kNoSite;
+bool gort_explore_arrived;
 bool gort_explore_locks;
 __thread void* gort_explore_stack __attribute__((tls_model("initial-exec")));
 }

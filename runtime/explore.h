@@ -13,6 +13,9 @@
 //  - A step comes before the operation: who loses the turn there has not done it yet.
 //  - gort_explore_budget counts down to the next step at which the explorer wants to be asked. Only
 //    the thread that has the turn runs, so it is a plain number; one instruction of assembly counts.
+//  - The explorer may want to be asked at the steps of some sites, too: a site is where a step is called
+//    from, and is known by a hash of its address. Addresses are the same in all processes of a program that
+//    is explored.
 //  - The explorer runs on a stack of its own for each thread, with g and its limits as they are. It is
 //    host code: it calls nothing of the runtime.
 //  - A request is made from any stack, with any locks held, also in signal handlers.
@@ -28,7 +31,7 @@
 namespace gort::runtime::explore {
 
 enum class Kind : std::uint8_t {
-  // Steps. addr: the word.
+  // Steps. addr: the word, a: the site.
   kLoad,
   kStore,
   kSwap,
@@ -76,12 +79,25 @@ extern void (*gort_explorer)(Request*);
 extern __thread void* gort_explore_stack __attribute__((tls_model("initial-exec")));
 // What an ordinary load or store counts: 1, or 0 if it is no step.
 extern std::int64_t gort_explore_memory;
+// The sites at whose steps the explorer is asked: those whose hash, under the mask, is one of these; of atomic
+// operations and of ordinary loads and stores. kNoSite: at none.
+extern std::uint32_t gort_explore_sitemask;
+extern std::uint32_t gort_explore_site;
+extern std::uint32_t gort_explore_memorysite;
+// It is asked for that reason.
+extern bool gort_explore_arrived;
 // The explorer wants to know of locks.
 extern bool gort_explore_locks;
 // Calls gort_explorer on that stack.
 void gort_explore_call(Request* r);
 // One step: the explorer is asked if the budget is spent.
 void gort_explore_step(Kind kind, const volatile void* addr);
+}
+
+inline constexpr std::uint32_t kNoSite = ~std::uint32_t(0);
+// The hash of a site at `address`; 16 bits. explore_amd64.S has it as well.
+constexpr std::uint32_t SiteHash(std::uintptr_t address) {
+  return static_cast<std::uint32_t>(address) * 0x9e3779b1u >> 16;
 }
 
 // Called at the beginning of Main when not null. It may fork, and returns in each process that is to

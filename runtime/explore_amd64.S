@@ -38,23 +38,36 @@ gort_explore_call:
     ret
     .size gort_explore_call, . - gort_explore_call
 
+// Whether the caller of a function that has pushed nothing is one of the sites that the explorer waits for
+// (SiteHash). Equal if so; eax is 0 in any case.
+    .macro arrives site
+    imull $0x9e3779b1, (%rsp), %eax
+    shrl $16, %eax
+    andl gort_explore_sitemask(%rip), %eax
+    cmpl \site(%rip), %eax
+    movl $0, %eax
+    .endm
+
 // void gort_explore_step(Kind, const volatile void*)
     .globl gort_explore_step
     .type gort_explore_step, @function
     .p2align 4
 gort_explore_step:
     decq gort_explore_budget(%rip)
+    je 2f
+    arrives gort_explore_site
     je 1f
     ret
-1:  movq %rax, %fs:keptrax@tpoff
+1:  movb $1, gort_explore_arrived(%rip)
+2:  movq $0, %fs:keptrax@tpoff
     movq %rsi, %fs:address@tpoff
     movzbl %dil, %eax
     movq %rax, %fs:kind@tpoff
     jmp spent
     .size gort_explore_step, . - gort_explore_step
 
-// The budget has run out at this step; what it is stands in the thread's variables. All registers are left
-// as they were, rax as keptrax says.
+// The explorer is to be asked at this step; what it is stands in the thread's variables. All registers are
+// left as they were, rax as keptrax says.
     .type spent, @function
     .p2align 4
 spent:
@@ -76,10 +89,10 @@ spent:
     // A frame on the stack that is left, for who looks at it.
     movq %rbp, -8(%rax)
     leaq -8(%rax), %rbp
-    // A Request: kind, addr, a, b, result. With it there are sixteen words.
+    // A Request: kind, addr, a, b, result. With it there are sixteen words. a is the step's site.
     pushq $0
     pushq $0
-    pushq $0
+    pushq (%rax)
     pushq %fs:address@tpoff
     pushq %fs:kind@tpoff
     movq %rsp, %rdi
@@ -138,9 +151,12 @@ kind:
     // The budget is never 0 unless somebody is about to decide: a step of 0 does not end it.
     movq gort_explore_memory(%rip), %rax
     subq %rax, gort_explore_budget(%rip)
+    je 3f
+    arrives gort_explore_memorysite
     je 2f
 1:  ret
-2:  movq %rax, %fs:keptrax@tpoff
+2:  movb $1, gort_explore_arrived(%rip)
+3:  movq $0, %fs:keptrax@tpoff
     movq %rdi, %fs:address@tpoff
     movq $\is, %fs:kind@tpoff
     jmp spent

@@ -6,6 +6,12 @@
 // holds for certain when every thread that can run is in a goroutine's own code and holds no lock: nobody
 // is left who is about to start an M.
 //
+// Timers, likewise: when nobody can run, somebody sleeps until the first timer of all Ps is due, or wakes
+// before. The rule of time.go: who adds a timer or makes it due earlier wakes whoever sleeps in the poller, if
+// that one would sleep for longer (wakeNetPoller), and who goes to sleep there has looked at all Ps' timers.
+// sysmon, which finds a late timer in the end, does not count. The rule wants an idle P: where there is none,
+// timers wait.
+//
 // Invariants:
 //  - For the thread that has the turn, while the others stand still: nothing that is read here changes.
 #pragma once
@@ -22,5 +28,8 @@ std::uint32_t Queued(const runtime::p* pp);
 
 // Whether a goroutine waits, a P is idle, and nobody is about to bring them together. Allocates nothing.
 bool WorkWaits();
+
+// While nobody can run: when the first timer is due, if nobody will wake for it; else 0. Allocates nothing.
+std::int64_t LateTimer();
 
 }  // namespace gort::chaos

@@ -21,6 +21,7 @@ inline constexpr int kLivelockSeen = 87;  // the budget of steps is spent
 inline constexpr int kDiverged = 88;  // a replay does not do what its trace says
 inline constexpr int kExplorerBroken = 89;  // the run cannot be explored; standard error says why
 inline constexpr int kIdleSeen = 90;  // a goroutine waits while a P is idle (idle.h)
+inline constexpr int kLateSeen = 91;  // a timer will be late (idle.h)
 
 inline constexpr std::size_t kMaxPoints = 512;
 // How many times as many steps a run has if ordinary accesses of memory are steps too, about.

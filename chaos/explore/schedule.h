@@ -128,6 +128,15 @@ class Priorities : public Rule {
   std::uint64_t highest_ = 1ull << 63;
 };
 
+// Places of the code, or named points, at which a strategy is asked: those whose hash (16 bits), under the
+// mask, is `site`.
+struct SiteChoice {
+  std::uint32_t mask;
+  std::uint32_t site;
+  bool Has(std::uint32_t hash) const { return (hash & mask) == site; }
+};
+inline constexpr SiteChoice kNoSites = {0, ~std::uint32_t(0)};
+
 // Decides one run. A strategy allocates nothing and calls nothing of the runtime: it runs at every
 // step, on the explorer's stack.
 class Strategy {
@@ -137,6 +146,10 @@ class Strategy {
   virtual int Choose(const Situation& s) = 0;
   // Contended steps until it wants to be asked again though nothing has happened; at least 1.
   virtual std::int64_t Patience() = 0;
+  // The same all the time; of the named points if points are what it is asked at.
+  virtual SiteChoice Sites() { return kNoSites; }
+  // The current thread has come to one of these, of this hash. Whether it wants to be asked now.
+  virtual bool Arrived(std::uint32_t) { return false; }
   // Whether time leaps now.
   virtual bool Leaps() { return false; }
   // A thread has come into being.

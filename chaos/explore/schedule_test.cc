@@ -143,6 +143,45 @@ TEST_CASE("starve passes one thread over as long as another can go on") {
   CHECK(starve->Choose(Among({victim}, victim, Reason::kStep)) == victim);
 }
 
+TEST_CASE(
+    "sites takes the turn away at drawn visits of its sites, and at other steps in half of the "
+    "runs") {
+  constexpr int kRuns = 3000;
+  constexpr int kVisits = 4096;
+  int many = 0, first = 0, again = 0, elsewhere = 0;
+  for (int run = 0; run < kRuns; run++) {
+    Strategy* sites = MakeStrategy({StrategyChoice::kSites, 0}, static_cast<std::uint64_t>(run), 0);
+    for (int thread = 0; thread < 3; thread++) sites->Created(thread);
+    const SiteChoice choice = sites->Sites();
+    CHECK((choice.mask & (choice.mask + 1)) == 0);
+    CHECK(choice.Has(choice.site));
+    CHECK(choice.Has(choice.site + choice.mask + 1));
+    CHECK_FALSE(choice.Has(choice.site + 1));
+    many += choice.mask < 1 << 5;
+    elsewhere += sites->Patience() != INT64_MAX;
+    int visits = 1, changes = 0;
+    while (!sites->Arrived(choice.site)) visits++;
+    first += visits == 1;
+    for (int i = 0; i < kVisits; i++) changes += sites->Arrived(choice.site);
+    again += changes;
+    Situation s = Among({0, 1, 2}, 0, Reason::kWait);
+    s.current = sites->Choose(s);
+    s.reason = Reason::kStep;
+    CHECK(sites->Choose(s) != s.current);
+    s.reason = Reason::kWoken;
+    CHECK(sites->Choose(s) != s.current);
+  }
+  CHECK(std::abs(many / double{kRuns} - 2 / 8.0) < Slack(2 / 8.0, kRuns));
+  CHECK(std::abs(again / double{kRuns} - 1) < 4 / std::sqrt(kRuns));
+  CHECK(std::abs(elsewhere / double{kRuns} - 0.5) < Slack(0.5, kRuns));
+  // By the mean of the visits: 1, 1/4, 1/16, ...
+  const double share = (1 + 1 / 4.0 + 1 / 16.0 + 1 / 64.0 + 1 / 256.0) / 5;
+  CHECK(std::abs(first / double{kRuns} - share) < Slack(share, kRuns));
+  const SiteChoice points =
+      MakeStrategy({StrategyChoice::kSites, 0}, 1, 0, /*points=*/true)->Sites();
+  CHECK(points.mask < 1 << 5);
+}
+
 TEST_CASE("rotation stays, but for a wait, a yield, and fairness") {
   Rotation rule;
   CHECK(rule.Default(Among({0, 1}, 0, Reason::kStep)) == 0);
@@ -225,9 +264,9 @@ TEST_CASE("bounded makes each run once, preemptions bounded and the rest free") 
 TEST_CASE("names of strategies") {
   StrategyChoice choice;
   std::string problem;
-  for (const char* name :
-       {"default", "random", "burst", "pct:1", "pct:64", "starve", "mix", "bounded:0",
-        "pct:2@points", "burst@points", "pct:3@memory", "starve@memory"}) {
+  for (const char* name : {"default", "random", "burst", "pct:1", "pct:64", "starve", "mix",
+                           "bounded:0", "pct:2@points", "burst@points", "pct:3@memory",
+                           "starve@memory", "sites", "sites@points", "sites@memory"}) {
     CHECK(ParseStrategy(name, &choice, &problem));
     CHECK(ShowStrategy(choice) == name);
   }
@@ -248,7 +287,7 @@ TEST_CASE("mix comes to every strategy") {
     kinds[ForRun({}, i).kind]++;
     places[ForRun({}, i).where]++;
   }
-  CHECK(kinds.size() == 4);
+  CHECK(kinds.size() == 5);
   CHECK(places.size() == 3);
 }
 

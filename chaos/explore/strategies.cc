@@ -145,6 +145,55 @@ class Pct : public Strategy {
   int next_ = 0;
 };
 
+class AtSites : public Strategy {
+ public:
+  AtSites(std::uint64_t seed, bool points)
+      : priorities_(PrioritiesSeed(seed)), sequence_(seed), leap_(LeapProbability(&sequence_)) {
+    // A program comes to some thousand sites, or to some dozen points.
+    const std::uint64_t bits = points ? sequence_.Below(6) : 3 + sequence_.Below(8);
+    sites_.mask = (1u << bits) - 1;
+    sites_.site = static_cast<std::uint32_t>(sequence_.Below(1ull << bits));
+    between_ = sequence_.Roll(0.5)
+                   ? 0
+                   : static_cast<double>((points ? 4ull : 64ull) << sequence_.Below(10));
+  }
+
+  void Created(int thread) override { priorities_.Created(thread); }
+
+  SiteChoice Sites() override { return sites_; }
+
+  bool Arrived(std::uint32_t hash) override {
+    std::int64_t& left = left_[hash % std::size(left_)];
+    // Also a site of which there are many visits: after the first one, or after more and more.
+    if (left == 0) left = sequence_.Wait(static_cast<double>(1ull << 2 * sequence_.Below(5)));
+    if (--left > 0) return false;
+    left = sequence_.Wait(kAgain);
+    return true;
+  }
+
+  int Choose(const Situation& s) override {
+    const int byDefault = priorities_.Default(s);
+    // kStep: at a site, or after a stretch of steps.
+    if (s.reason != Reason::kStep) return byDefault;
+    priorities_.Preempted(s.current);
+    return priorities_.Highest(s);
+  }
+
+  std::int64_t Patience() override { return between_ == 0 ? INT64_MAX : sequence_.Wait(between_); }
+  bool Leaps() override { return sequence_.Roll(leap_); }
+  int Wakes(int n) override { return static_cast<int>(sequence_.Below(static_cast<unsigned>(n))); }
+
+ private:
+  static constexpr double kAgain = 4096;
+
+  Priorities priorities_;
+  Sequence sequence_;
+  const double leap_;
+  SiteChoice sites_;
+  double between_;  // mean of the steps between two other changes; 0: there are none
+  std::int64_t left_[4096] = {};  // by hash: visits until the next change; 0: not drawn yet
+};
+
 template <class S, class... Args>
 Strategy* Make(Args... args) {
   alignas(S) static unsigned char storage[sizeof(S)];
@@ -170,12 +219,12 @@ bool ParseStrategy(std::string_view whole, StrategyChoice* out, std::string* pro
       {"default", StrategyChoice::kDefault}, {"random", StrategyChoice::kRandom},
       {"burst", StrategyChoice::kBurst},     {"pct", StrategyChoice::kPct},
       {"starve", StrategyChoice::kStarve},   {"mix", StrategyChoice::kMix},
-      {"bounded", StrategyChoice::kBounded}};
+      {"sites", StrategyChoice::kSites},     {"bounded", StrategyChoice::kBounded}};
   const auto* found = std::find_if(std::begin(names), std::end(names),
                                    [&](const auto& entry) { return entry.first == name; });
   if (found == std::end(names)) {
     *problem = "unknown strategy \"" + std::string(text) +
-               "\"; there are random, burst, pct:DEPTH, starve, mix, bounded:BOUND, default";
+               "\"; there are random, burst, pct:DEPTH, starve, sites, mix, bounded:BOUND, default";
     return false;
   }
   choice.kind = found->second;
@@ -194,10 +243,11 @@ bool ParseStrategy(std::string_view whole, StrategyChoice* out, std::string* pro
     }
   }
   const bool asked = choice.kind == StrategyChoice::kPct || choice.kind == StrategyChoice::kBurst ||
-                     choice.kind == StrategyChoice::kStarve;
+                     choice.kind == StrategyChoice::kStarve ||
+                     choice.kind == StrategyChoice::kSites;
   if (choice.where != StrategyChoice::kSteps && !asked) {
     *problem = "strategy \"" + std::string(whole) + "\": " + std::string(where) +
-               " is for pct, burst and starve";
+               " is for pct, burst, starve and sites";
     return false;
   }
   *out = choice;
@@ -218,6 +268,8 @@ std::string NameOf(const StrategyChoice& choice) {
       return "pct:" + std::to_string(choice.depth);
     case StrategyChoice::kStarve:
       return "starve";
+    case StrategyChoice::kSites:
+      return "sites";
     case StrategyChoice::kMix:
       return "mix";
     case StrategyChoice::kBounded:
@@ -263,13 +315,19 @@ StrategyChoice ForRun(const StrategyChoice& choice, std::uint64_t run) {
       {kBurst, 0, kMemory},
   };
   constexpr std::size_t kCount = std::size(kTurns);
-  // A run of random takes as long as twenty of the others.
+  // A run of random takes as long as twenty of most others.
   constexpr std::uint64_t kSeldom = 64;
   if (run % kSeldom == kSeldom - 1) return {StrategyChoice::kRandom, 0};
-  return kTurns[run % kCount];
+  // So do two or three by sites as one of the others.
+  constexpr auto kSites = StrategyChoice::kSites;
+  constexpr StrategyChoice kBySites[] = {
+      {kSites, 0, kMemory}, {kSites, 0, kPoints}, {kSites, 0, kMemory}, {kSites, 0}};
+  if (run % 2 == 1) return kBySites[run / 2 % std::size(kBySites)];
+  return kTurns[run / 2 % kCount];
 }
 
-Strategy* MakeStrategy(const StrategyChoice& choice, std::uint64_t seed, std::uint64_t k) {
+Strategy* MakeStrategy(const StrategyChoice& choice, std::uint64_t seed, std::uint64_t k,
+                       bool points) {
   switch (choice.kind) {
     case StrategyChoice::kRandom:
       return Make<Random>(seed);
@@ -279,6 +337,8 @@ Strategy* MakeStrategy(const StrategyChoice& choice, std::uint64_t seed, std::ui
       return Make<Pct>(seed, choice.depth, k);
     case StrategyChoice::kStarve:
       return Make<Starve>(seed);
+    case StrategyChoice::kSites:
+      return Make<AtSites>(seed, points);
     case StrategyChoice::kDefault:
     case StrategyChoice::kMix:
     case StrategyChoice::kBounded:
@@ -289,7 +349,8 @@ Strategy* MakeStrategy(const StrategyChoice& choice, std::uint64_t seed, std::ui
 
 Rule* MakeRule(const StrategyChoice& choice, std::uint64_t seed) {
   static Rotation rotation;
-  if (choice.kind != StrategyChoice::kPct) return &rotation;
+  if (choice.kind != StrategyChoice::kPct && choice.kind != StrategyChoice::kSites)
+    return &rotation;
   alignas(Priorities) static unsigned char storage[sizeof(Priorities)];
   return new (storage) Priorities(PrioritiesSeed(seed));
 }

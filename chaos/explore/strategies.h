@@ -9,10 +9,14 @@
 //               1/(n k^(D-1)), n threads
 //   starve      as burst, but one thread, another one after each interval, gets no turn while any
 //               other one can go on
+//   sites       priorities as pct, but the current thread falls to the lowest at visits of a few sites of the
+//               code: sites and visits are drawn for each run, sites among all, so that code that seldom
+//               runs is as likely as code that often does. In half of the runs it does so now and then
+//               elsewhere, too
 //   mix         one of the above for each run, in turn
-//   X@points    X, which is burst, pct:D or starve, asked at the runtime's named points alone, instead of
-//               at every step: k is then the number of visits of those
-//   X@memory    X, which is one of these three too, asked also before each ordinary load and store of the
+//   X@points    X, which is burst, pct:D, starve or sites, asked at the runtime's named points alone, instead
+//               of at every step: k is then the number of visits of those, and a site is a point
+//   X@memory    X, which is one of these four too, asked also before each ordinary load and store of the
 //               runtime and of the program: what a lock should protect, and does not, is seen by that
 //   bounded:B   all runs with at most B preemptions (bounded.h), those with few deviations first
 //   default     nothing but the rules of schedule.h
@@ -28,7 +32,7 @@
 namespace gort::chaos {
 
 struct StrategyChoice {
-  enum Kind { kDefault, kRandom, kBurst, kPct, kStarve, kMix, kBounded };
+  enum Kind { kDefault, kRandom, kBurst, kPct, kStarve, kSites, kMix, kBounded };
   Kind kind = kMix;
   int depth = 3;  // kPct; kBounded: the bound
   enum Where : std::uint8_t { kSteps, kPoints, kMemory };
@@ -44,9 +48,10 @@ std::string ShowStrategy(const StrategyChoice& choice);
 StrategyChoice ForRun(const StrategyChoice& choice, std::uint64_t run);
 
 // Makes the strategy for one run, in static storage: one at a time. k: the contended steps that runs
-// of this program have.
-Strategy* MakeStrategy(const StrategyChoice& choice, std::uint64_t seed, std::uint64_t k);
-// Makes the rule from which a run of this strategy deviates least, likewise: for pct, its priorities.
+// of this program have. points: it is asked at named points.
+Strategy* MakeStrategy(const StrategyChoice& choice, std::uint64_t seed, std::uint64_t k,
+                       bool points = false);
+// Makes the rule from which a run of this strategy deviates least, likewise: for pct and sites, their priorities.
 Rule* MakeRule(const StrategyChoice& choice, std::uint64_t seed);
 
 }  // namespace gort::chaos

@@ -6,6 +6,7 @@
 //   update   depth 2: in the 60 steps between load and store of a counter come the other one's
 //   relay    depth 3: one goroutine has to stop in a stretch of 200 steps, and then the other one, too
 //   plain    depth 2, in ordinary memory: one goroutine's adding comes between another one's load and store
+//   rare     as plain, but once only, in the middle of 3,000 steps
 //   held     no bug at all
 //   alone    no bug: a million steps at which nobody else can go on
 //   both     no bug: a thousand steps each of two goroutines, so that all are scheduling points
@@ -113,6 +114,22 @@ void plain() {
   if (counter != 2 * kTurns) found();
 }
 
+void rare() {
+  constexpr int kSteps = 1500;
+  auto done = make_chan<int>(2);
+  for (int i = 0; i < 2; i++)
+    go([=] {
+      meet();
+      steps(i == 0 ? kSteps / 3 : kSteps);
+      counter++;
+      steps(i == 0 ? kSteps : kSteps / 3);
+      done.send(0);
+    });
+  done.recv();
+  done.recv();
+  if (counter != 2) found();
+}
+
 void both() {
   auto done = make_chan<int>(2);
   for (int i = 0; i < 2; i++)
@@ -135,6 +152,7 @@ int main(int argc, char** argv) {
     if (std::strcmp(which, "update") == 0) update();
     if (std::strcmp(which, "relay") == 0) relay();
     if (std::strcmp(which, "plain") == 0) plain();
+    if (std::strcmp(which, "rare") == 0) rare();
     if (std::strcmp(which, "held") == 0) steps(40);
     if (std::strcmp(which, "alone") == 0) steps(1000000);
     if (std::strcmp(which, "both") == 0) both();

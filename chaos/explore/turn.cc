@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <utility>
 
 #include "chaos/explore/deadlock.h"
 #include "chaos/explore/events.h"
@@ -74,6 +75,7 @@ std::uint64_t nextRingLook;  // at result->steps
 std::uint64_t ring;  // at the last look
 int ringLooks;  // at which it was there
 bool focuses;  // the strategy is asked at some points only, and counts visits of those
+SiteChoice sites;  // the strategy's
 // How much finer than usual a run's steps are: ordinary loads and stores are steps as well.
 std::int64_t grain;
 bool contended;  // more than one thread could go on when the budget was set
@@ -135,6 +137,8 @@ void Settle() {
   const std::int64_t left = runtime::explore::gort_explore_budget;
   // What the explorer itself reads of the runtime is no step.
   runtime::explore::gort_explore_budget = kNever;
+  runtime::explore::gort_explore_site = runtime::explore::kNoSite;
+  runtime::explore::gort_explore_memorysite = runtime::explore::kNoSite;
   Account(granted - left);
 }
 
@@ -198,6 +202,9 @@ void Grant() {
     budget = std::min(budget, (threads[sleeper].v.due - result->now + nsPerStep - 1) / nsPerStep);
   granted = std::max<std::int64_t>(budget, 1);
   runtime::explore::gort_explore_budget = granted;
+  if (focuses || !contended) return;
+  runtime::explore::gort_explore_site = sites.site;
+  if (grain > 1) runtime::explore::gort_explore_memorysite = sites.site;
 }
 
 // ---- deviations ----
@@ -417,7 +424,8 @@ void LookForRing() {
 }
 
 // One step of the program, or a stretch of them, has been accounted for: does anybody want to decide?
-void AfterSteps() {
+// site: the hash of where the last one was, if that is one of the strategy's sites.
+void AfterSteps(std::uint32_t site = runtime::explore::kNoSite) {
   if (result->steps >= config.limit) Livelock("and no end");
   if (result->steps >= nextRingLook) LookForRing();
   int runnable = 0;
@@ -431,9 +439,27 @@ void AfterSteps() {
   } else if (woken) {
     Decide(Reason::kWoken);
   } else if (config.replay ? DeviatesHere() || (config.choices && contended)
-                           : contended && patience <= 0) {
+                           : contended && (patience <= 0 || (site != runtime::explore::kNoSite &&
+                                                             strategy->Arrived(site)))) {
     Decide(Reason::kStep);
   }
+}
+
+// Nobody can run.
+void LookForLateTimer() {
+  const std::int64_t due = LateTimer();
+  if (due == 0) return;
+  Verdict("late");
+  char line[200];
+  const std::int64_t us = (due - result->now) / 1000;
+  const int n =
+      std::snprintf(line, sizeof line,
+                    "explore: a timer is due in %lld us, and nobody will wake by then but "
+                    "sysmon:\n",
+                    static_cast<long long>(us));
+  Say(line, n);
+  DescribeIdle();
+  End(kLateSeen);
 }
 
 // The calling thread cannot go on. Hands the turn to one who can; returns when it is runnable and has
@@ -456,6 +482,7 @@ void WaitForTurn() {
       if (v.state != ThreadView::kEnded && v.due != kNever && !v.daemon) onlyDaemons = false;
     }
     if (onlyDaemons) daemonLeaps++;
+    LookForLateTimer();
     Leap();
   }
   Decide(Reason::kWait);
@@ -574,7 +601,10 @@ void Answer(Request* r) {
     case Kind::kCas:
     case Kind::kRead:
     case Kind::kWrite:
-      AfterSteps();
+      if (std::exchange(runtime::explore::gort_explore_arrived, false))
+        AfterSteps(runtime::explore::SiteHash(static_cast<std::uintptr_t>(r->a)));
+      else
+        AfterSteps();
       return;
     case Kind::kYield:
     case Kind::kPause: {
@@ -633,11 +663,14 @@ void Answer(Request* r) {
     }
     case Kind::kPoint: {
       Account(1);
+      std::uint32_t site = runtime::explore::kNoSite;
       if (contended && (!config.Focuses() || config.FocusesOn(static_cast<std::size_t>(r->b)))) {
         result->focused++;
         if (focuses && patience != kNever) patience--;
+        const auto hash = runtime::explore::SiteHash(static_cast<std::uintptr_t>(r->b));
+        if (focuses && sites.Has(hash)) site = hash;
       }
-      AfterSteps();
+      AfterSteps(site);
       LookForIdle();
       std::uint32_t chosen = 0;
       if (config.replay) {
@@ -725,7 +758,8 @@ void BeginRun(const RunConfig& c, RunRecord* r) {
   result->now = 1 + static_cast<std::int64_t>(pace.Below(1000000000));
   rule = MakeRule(c.strategy, DeriveSeed(c.seed, 4));
   focuses = !c.replay && (c.Focuses() || c.strategy.where == StrategyChoice::kPoints);
-  strategy = c.replay ? nullptr : MakeStrategy(c.strategy, DeriveSeed(c.seed, 4), c.k);
+  strategy = c.replay ? nullptr : MakeStrategy(c.strategy, DeriveSeed(c.seed, 4), c.k, focuses);
+  sites = c.replay ? kNoSites : strategy->Sites();
   patience = c.replay ? kNever : strategy->Patience();
   constexpr std::size_t kBytes = kMaxDeviations * (sizeof *following + sizeof *used);
   void* memory = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE,
@@ -754,6 +788,7 @@ void BeginRun(const RunConfig& c, RunRecord* r) {
   threads[0].tid = ThreadId();
   runtime::explore::gort_explore_stack = reinterpret_cast<void*>(first.result);
   runtime::explore::gort_explore_memory = grain > 1 ? 1 : 0;
+  runtime::explore::gort_explore_sitemask = sites.mask;
   runtime::explore::gort_explorer = Explore;
   Grant();
 }

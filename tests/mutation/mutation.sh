@@ -23,6 +23,7 @@ of them. First the runtime as it is goes through all layers, and must survive.
 
   --layers L,L       only these of conformance, tsan, storm, explore
   --for SECONDS      for each mutant, time for storm and for explore (default 20 each)
+  --strategy NAME    what the explorer does (default mix; ./bazelw run //chaos -- --help)
   --jobs N           so many mutants at once (default 1)
   --results FILE     where results are kept (default mutation.results in the current folder); what
                      is there is not run again, as long as its patch is the same
@@ -56,6 +57,7 @@ patterns=()
 layers=$LAYERS
 budget=20
 jobs=1
+strategy=mix
 results=
 again=
 action=run
@@ -65,7 +67,7 @@ while [ $# -gt 0 ]; do
   option=$1
   shift
   case $option in
-    --layers | --for | --jobs | --results)
+    --layers | --for | --jobs | --results | --strategy)
       [ $# -gt 0 ] || wrong "$option wants a value"
       value=$1
       shift
@@ -88,6 +90,10 @@ while [ $# -gt 0 ]; do
       jobs=$value
       ;;
     --results) results=$value ;;
+    --strategy)
+      [[ $value =~ ^[a-z0-9:@]+$ ]] || wrong "--strategy wants a name, not \"$value\""
+      strategy=$value
+      ;;
     --again) again=1 ;;
     --list) action=list ;;
     --table) action=table ;;
@@ -410,6 +416,7 @@ run_program() {
         (cd "$folder/run" && CHAOS_EXPLORE="command=explore
 seconds=$(((seconds + 1) / 2))
 runs=1000000000
+strategy=$strategy
 inject=$inject
 json=1
 trace=$program.trace

@@ -58,6 +58,34 @@ void polls(Counts* n, chan<int> c, chan<int> done) {
   done.send(0);
 }
 
+// At no time is the channel both open and empty, so a receive that does not block comes back with a value, or
+// with the end.
+void never() {
+  constexpr int kInside = 2;
+  auto c = make_chan<int>(kInside);
+  for (int i = 0; i < kInside; i++) c.send(i);
+  auto* n = make<Counts>();
+  auto done = make_chan<int>(3);
+  go([=] {
+    c.close();
+    for (int i = 0; i < kInside; i++) n->received += c.recv_ok().ok;
+    done.send(0);
+  });
+  for (int i = 0; i < 2; i++)
+    go([=] {
+      int v = 0;
+      bool ok = false;
+      if (i == 0) runtime::Gosched();
+      // Two come, each for one of two values: who takes the last has nobody behind but the closer.
+      if (select(recv_case(c, v, ok), default_case) == 1)
+        panic("a channel that is closed or full has seemed open and empty");
+      n->received += ok;
+      done.send(0);
+    });
+  for (int i = 0; i < 3; i++) done.recv();
+  if (n->received != kInside) panic("what a closed channel held was lost, or received twice");
+}
+
 void run(int buffer) {
   auto* n = make<Counts>();
   auto c = make_chan<int>(buffer);
@@ -80,5 +108,6 @@ int main(int argc, char** argv) {
   return gort::Main(argc, argv, [] {
     run(0);
     run(2);
+    for (int i = 0; i < 4; i++) never();
   });
 }

@@ -45,13 +45,14 @@ int main(int argc, char** argv) {
           int got = 0;
           for (bool stopped = false; !stopped;) {
             int v = 0;
-            switch (select(recv_case(odd, v), recv_case(even, v), recv_case(stop))) {
-              case 2:
-                stopped = true;
-                break;
-              default:
-                got += v;
-            }
+            // Not all of them in the same order.
+            const int which =
+                i % 2 == 0 ? select(recv_case(odd, v), recv_case(even, v), recv_case(stop))
+                           : 2 - select(recv_case(stop), recv_case(even, v), recv_case(odd, v));
+            if (which == 2)
+              stopped = true;
+            else
+              got += v;
           }
           if (deep(i * 4) != i * 4) panic("wrong depth");
           s->mu.Lock();

@@ -47,6 +47,12 @@ int main(int argc, char** argv) {
         }
         done.send(i);
       });
-    for (int i = 0; i < kGoroutines; i++) done.recv();
+    // Where goroutines wait on Ps that go away, and on others.
+    const int procs = runtime::GOMAXPROCS(0);
+    for (int i = 0; i < kGoroutines; i++) {
+      if (i % 8 == 0) runtime::GOMAXPROCS(i % 16 == 0 ? 1 : procs);
+      done.recv();
+    }
+    runtime::GOMAXPROCS(procs);
   });
 }

@@ -15,7 +15,14 @@ constexpr int kSlots = 8;
 struct Node {
   std::int64_t id;
   Node* next;
-  std::int64_t rest[6];
+  std::int32_t* tiny;  // shares a block with others
+  std::int64_t rest[5];
+};
+
+// Goes through channels as one value.
+struct Pair {
+  Node* first;
+  Node* second;
 };
 
 struct Table {
@@ -29,16 +36,20 @@ Node* fresh(std::int64_t id) {
   auto* n = make<Node>();
   n->id = id;
   for (std::int64_t& word : n->rest) word = id;
+  n->tiny = make<std::int32_t>();
+  *n->tiny = static_cast<std::int32_t>(id);
   return n;
 }
 
 void check(const Node* n) {
-  for (; n != nullptr; n = n->next)
+  for (; n != nullptr; n = n->next) {
     for (const std::int64_t word : n->rest)
       if (word != n->id) panic("an object was freed early");
+    if (*n->tiny != n->id) panic("a tiny object was freed early");
+  }
 }
 
-void mover(int number, chan<Node*> in, chan<Node*> out, chan<int> done) {
+void mover(int number, chan<Pair> in, chan<Pair> out, chan<int> done) {
   auto* table = make<Table>();
   for (int i = 0; i < kSlots; i++) table->slots[i] = fresh(1000 * number + i);
   for (int i = 0; i < kMoves; i++) {
@@ -52,11 +63,16 @@ void mover(int number, chan<Node*> in, chan<Node*> out, chan<int> done) {
         table->slots[kSlots - 1 - i % kSlots] = taken;
         break;
       case 1: {  // to somebody else
-        Node* got = nullptr;
-        if (select(send_case(out, taken), recv_case(in, got), default_case) == 1) {
-          check(got);
-          slot = got;
-          table->slots[(i + 1) % kSlots] = taken;
+        Node*& neighbour = table->slots[(i + 1) % kSlots];
+        const Pair gives = {taken, neighbour};
+        neighbour = nullptr;
+        Pair got = {};
+        if (select(send_case(out, gives), recv_case(in, got), default_case) == 1) {
+          check(got.first);
+          check(got.second);
+          slot = got.first;
+          table->slots[(i + 2) % kSlots] = got.second;
+          neighbour = taken;
         }
         break;
       }
@@ -84,8 +100,8 @@ int main(int argc, char** argv) {
   setenv("GODEBUG", "clobberfree=1", 0);
   setenv("GOGC", "5", 0);
   return gort::Main(argc, argv, [] {
-    auto ring = make_chan<Node*>(2);
-    auto back = make_chan<Node*>();
+    auto ring = make_chan<Pair>(2);
+    auto back = make_chan<Pair>();
     auto done = make_chan<int>(kGoroutines + 1);
     for (int i = 0; i < kGoroutines; i++)
       go(mover, i + 1, i % 2 == 0 ? ring : back, i % 2 == 0 ? back : ring, done);

@@ -1,5 +1,6 @@
 // Goroutines stop, modify and start the same timers at the moments at which these are due: each start ends
 // in one call of the timer's function or in one Stop or Reset that says so, never in both or in neither.
+// (That none is late, the explorer sees.)
 #include <atomic>
 
 #include "runtime/go.h"
@@ -34,7 +35,7 @@ int main(int argc, char** argv) {
       s->started++;
       t = time::AfterFunc(5 * time::Microsecond, [s] { s->fired++; });
     }
-    auto done = make_chan<int>(kGoroutines + 1);
+    auto done = make_chan<int>(kGoroutines + 3);
     for (int i = 0; i < kGoroutines; i++)
       go([=] {
         for (int j = 0; j < kRounds; j++) {
@@ -63,7 +64,31 @@ int main(int argc, char** argv) {
       ticker->Stop();
       done.send(0);
     });
-    for (int i = 0; i < kGoroutines + 1; i++) done.recv();
+    // Due in a second, and then at once: whoever sleeps until the second is over has to be woken.
+    auto turn = make_chan<int>();
+    go([=] {
+      auto* late = time::NewTimer(time::Second);
+      for (int i = 0; i < kRounds / 2; i++) {
+        turn.recv();
+        if (i % 2 == 0) {
+          late->Reset(time::Microsecond);
+          late->C.recv();
+        } else {
+          time::Sleep(time::Microsecond);
+        }
+        late->Reset(time::Second);
+      }
+      late->Stop();
+      done.send(0);
+    });
+    go([=] {
+      for (int i = 0; i < kRounds / 2; i++) {
+        if (i % 3 != 0) time::Sleep(time::Microsecond);
+        turn.send(i);
+      }
+      done.send(0);
+    });
+    for (int i = 0; i < kGoroutines + 3; i++) done.recv();
     for (time::Timer* t : s->timers) s->Stop(t);
     // What is due already has a goroutine of its own, which may not have run yet.
     for (int i = 0; s->fired + s->revoked != s->started; i++) {
