@@ -7,6 +7,7 @@ namespace gort::runtime::explore {
 
 extern "C" {
 std::int64_t gort_explore_budget = INT64_MAX;
+std::int64_t gort_explore_fuel = kFuel;
 void (*gort_explorer)(Request*);
 std::int64_t gort_explore_memory;
 std::uint32_t gort_explore_sitemask;

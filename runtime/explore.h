@@ -13,6 +13,8 @@
 //  - A step comes before the operation: who loses the turn there has not done it yet.
 //  - gort_explore_budget counts down to the next step at which the explorer wants to be asked. Only
 //    the thread that has the turn runs, so it is a plain number; one instruction of assembly counts.
+//  - gort_explore_fuel counts ordinary loads and stores down, from the last step or request on, whether they
+//    are steps or not. When it is spent the explorer is asked: a loop without steps is no end of the run.
 //  - The explorer may want to be asked at the steps of some sites, too: a site is where a step is called
 //    from, and is known by a hash of its address. Addresses are the same in all processes of a program that
 //    is explored.
@@ -73,6 +75,8 @@ struct Request {
 extern "C" {
 // Steps until the explorer is asked again.
 extern std::int64_t gort_explore_budget;
+// Ordinary loads and stores until the explorer takes the thread for one that spins; kFuel at each step.
+extern std::int64_t gort_explore_fuel;
 // The explorer; null while nothing is explored.
 extern void (*gort_explorer)(Request*);
 // The top of the explorer's stack for this thread; null for a thread that it does not know.
@@ -94,6 +98,7 @@ void gort_explore_call(Request* r);
 void gort_explore_step(Kind kind, const volatile void* addr);
 }
 
+inline constexpr std::int64_t kFuel = 1 << 14;  // explore_amd64.S has it as well
 inline constexpr std::uint32_t kNoSite = ~std::uint32_t(0);
 // The hash of a site at `address`; 16 bits. explore_amd64.S has it as well.
 constexpr std::uint32_t SiteHash(std::uintptr_t address) {

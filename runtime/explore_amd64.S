@@ -53,6 +53,7 @@ gort_explore_call:
     .type gort_explore_step, @function
     .p2align 4
 gort_explore_step:
+    movq $0x4000, gort_explore_fuel(%rip)
     decq gort_explore_budget(%rip)
     je 2f
     arrives gort_explore_site
@@ -150,6 +151,8 @@ kind:
     jb 1f
     // The budget is never 0 unless somebody is about to decide: a step of 0 does not end it.
     movq gort_explore_memory(%rip), %rax
+    decq gort_explore_fuel(%rip)
+    je 3f
     subq %rax, gort_explore_budget(%rip)
     je 3f
     arrives gort_explore_memorysite

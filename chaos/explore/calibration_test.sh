@@ -39,6 +39,15 @@ plain    random    20    0    0
 plain    burst@memory  200   4  200
 plain    pct:2@memory 1500   1  300
 plain    mix      200    1  200
+update   sites    600   10  200
+relay    sites    600    2   80
+relay    sites@memory 600 4 100
+plain    sites    600    0    0
+plain    sites@memory 600 20 300
+rare     burst@memory 300 0   1
+rare     pct:2@memory 600 0   2
+rare     sites@memory 4000 2 100
 held     mix      200    0    0
+held     sites@memory 400 0   0
 TABLE
 exit $failed

@@ -47,6 +47,11 @@ expect 1 "panic: toy: the bug has come up" "$tool" explore "$toys" --runs 9000 -
 expect 0 "2 of 2 times the same failure" "$tool" replay bounded.trace --times 2
 expect 0 "no failure found in 20 runs" "$tool" explore "$toys" --runs 20 --focus 'gopark_*' --focus goschedimpl_after_globrunqput -- held
 
+# Loops that make no step are interrupted, and told from one that does not end.
+expect 0 "no failure found in 300 runs" "$tool" explore "$toys" --runs 300 -- loop
+expect 1 "livelock: explore: livelock" "$tool" explore "$toys" --runs 3 --trace endless.trace -- endless
+expect 0 "2 of 2 times the same failure" "$tool" replay endless.trace --times 2
+
 expect 2 "is not a program of gort" "$tool" explore /bin/true
 expect 2 "is of another mode" "$tool" explore "$plain"
 expect 2 "No such file" "$tool" explore ./nothing

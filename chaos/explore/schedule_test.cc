@@ -171,7 +171,7 @@ TEST_CASE(
     s.reason = Reason::kWoken;
     CHECK(sites->Choose(s) != s.current);
   }
-  CHECK(std::abs(many / double{kRuns} - 2 / 8.0) < Slack(2 / 8.0, kRuns));
+  CHECK(std::abs(many / double{kRuns} - 3 / 8.0) < Slack(3 / 8.0, kRuns));
   CHECK(std::abs(again / double{kRuns} - 1) < 4 / std::sqrt(kRuns));
   CHECK(std::abs(elsewhere / double{kRuns} - 0.5) < Slack(0.5, kRuns));
   // By the mean of the visits: 1, 1/4, 1/16, ...

@@ -7,9 +7,12 @@
 //   relay    depth 3: one goroutine has to stop in a stretch of 200 steps, and then the other one, too
 //   plain    depth 2, in ordinary memory: one goroutine's adding comes between another one's load and store
 //   rare     as plain, but once only, in the middle of 3,000 steps
+//   loop     no bug: one goroutine reads an ordinary word, without any step, until the other one has set it
+//   endless  a loop without any step that does not end
 //   held     no bug at all
 //   alone    no bug: a million steps at which nobody else can go on
 //   both     no bug: a thousand steps each of two goroutines, so that all are scheduling points
+#include <atomic>
 #include <cstring>
 
 #include "runtime/go.h"
@@ -130,6 +133,24 @@ void rare() {
   if (counter != 2) found();
 }
 
+// No step as the explorer counts them: std::atomic is the program's own.
+std::atomic<int> go_on;
+
+void loop() {
+  auto done = make_chan<int>(1);
+  go([=] {
+    while (go_on == 0) continue;
+    done.send(0);
+  });
+  runtime::Gosched();
+  go_on = 1;
+  done.recv();
+}
+
+void endless() {
+  while (go_on == 0) continue;
+}
+
 void both() {
   auto done = make_chan<int>(2);
   for (int i = 0; i < 2; i++)
@@ -153,6 +174,8 @@ int main(int argc, char** argv) {
     if (std::strcmp(which, "relay") == 0) relay();
     if (std::strcmp(which, "plain") == 0) plain();
     if (std::strcmp(which, "rare") == 0) rare();
+    if (std::strcmp(which, "loop") == 0) loop();
+    if (std::strcmp(which, "endless") == 0) endless();
     if (std::strcmp(which, "held") == 0) steps(40);
     if (std::strcmp(which, "alone") == 0) steps(1000000);
     if (std::strcmp(which, "both") == 0) both();

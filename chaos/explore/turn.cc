@@ -36,6 +36,8 @@ constexpr std::int64_t kNever = INT64_MAX;
 constexpr std::size_t kStackSize = 256 << 10;  // of the explorer, for each thread
 // Leaps of time that woke only daemons, before it is certain that nobody else will ever run.
 constexpr int kDaemonLeaps = 400;
+// What a stretch without steps counts as when its fuel is spent, in steps.
+constexpr std::int64_t kSpentFuel = runtime::explore::kFuel / kAccesses;
 // A ring of threads that wait for each other is believed if it is the same at so many looks, with so many
 // steps between two. Some of them spin; by then each has had the turn often.
 constexpr int kRingLooks = 5;
@@ -67,6 +69,7 @@ int ending;  // tid of a thread that has given up the turn for good and is perha
 char* stacks;
 
 std::int64_t granted;  // the budget when it was last set
+std::int64_t fuel;  // gort_explore_fuel, while the explorer runs
 std::int64_t patience;  // contended steps until the strategy wants to be asked
 std::int64_t nsPerStep;
 std::int64_t startOfTime;
@@ -135,7 +138,8 @@ void Account(std::int64_t steps) {
 // Counts what the program has done since the budget was set.
 void Settle() {
   const std::int64_t left = runtime::explore::gort_explore_budget;
-  // What the explorer itself reads of the runtime is no step.
+  // What the explorer itself reads of the runtime is no step, and does not end a stretch without any.
+  fuel = runtime::explore::gort_explore_fuel;
   runtime::explore::gort_explore_budget = kNever;
   runtime::explore::gort_explore_site = runtime::explore::kNoSite;
   runtime::explore::gort_explore_memorysite = runtime::explore::kNoSite;
@@ -202,6 +206,7 @@ void Grant() {
     budget = std::min(budget, (threads[sleeper].v.due - result->now + nsPerStep - 1) / nsPerStep);
   granted = std::max<std::int64_t>(budget, 1);
   runtime::explore::gort_explore_budget = granted;
+  runtime::explore::gort_explore_fuel = fuel;
   if (focuses || !contended) return;
   runtime::explore::gort_explore_site = sites.site;
   if (grain > 1) runtime::explore::gort_explore_memorysite = sites.site;
@@ -601,6 +606,14 @@ void Answer(Request* r) {
     case Kind::kCas:
     case Kind::kRead:
     case Kind::kWrite:
+      if (fuel == 0) {
+        fuel = runtime::explore::kFuel;
+        Account(kSpentFuel);
+        if (result->steps >= config.limit) Livelock("and no end");
+        Expire();
+        Decide(Reason::kYield);
+        return;
+      }
       if (std::exchange(runtime::explore::gort_explore_arrived, false))
         AfterSteps(runtime::explore::SiteHash(static_cast<std::uintptr_t>(r->a)));
       else
@@ -707,11 +720,13 @@ void Explore(Request* r) {
   if (r->kind == Kind::kThreadStart) {
     const int thread = ThreadOfStack();
     AwaitTurn(thread);
+    fuel = runtime::explore::kFuel;
     Self().tid = ThreadId();
   } else {
     Settle();
     Self().v.fp = caller;
     Self().v.g = runtime::getg();
+    if (r->kind > Kind::kWrite) fuel = runtime::explore::kFuel;
     if (r->kind == Kind::kThreadExit) {
       Account(1);
       Self().v.state = ThreadView::kEnded;
@@ -790,6 +805,7 @@ void BeginRun(const RunConfig& c, RunRecord* r) {
   runtime::explore::gort_explore_memory = grain > 1 ? 1 : 0;
   runtime::explore::gort_explore_sitemask = sites.mask;
   runtime::explore::gort_explorer = Explore;
+  fuel = runtime::explore::kFuel;
   Grant();
 }
 

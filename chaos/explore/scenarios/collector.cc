@@ -1,5 +1,7 @@
 // Goroutines collect, ask for statistics, have all Ps pass a safe point, make objects of all sizes and keep
 // some, while the array of spans grows and stacks shrink: nothing is lost, nothing is freed early.
+#include <cstdlib>
+
 #include "runtime/go.h"
 #include "runtime/proc.h"
 #include "runtime/sema.h"
@@ -9,8 +11,8 @@ using namespace gort;
 namespace {
 
 struct Node {
-  Node* left;
-  Node* right;
+  ptr<Node> left;
+  ptr<Node> right;
   std::uint64_t check;
 };
 
@@ -52,12 +54,14 @@ struct Large {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // What is freed is overwritten, and marks are checked.
+  setenv("GODEBUG", "clobberfree=1,gccheckmark=1", 0);
   return gort::Main(argc, argv, [] {
     auto never = make_chan<int>();
     for (int i = 0; i < 4; i++) go(waiter, never);
     auto done = make_chan<int>(8);
-    auto kept = make<slice<Large*>>();
-    *kept = make_slice<Large*>(0, kSpans);
+    auto kept = make<slice<ptr<Large>>>();
+    *kept = make_slice<ptr<Large>>(0, kSpans);
     go([=] {
       runtime::GC();
       done.send(0);
@@ -85,7 +89,7 @@ int main(int argc, char** argv) {
       done.send(0);
     });
     go([=] {
-      for (int i = 0; i < kSpans; i++) *kept = append(*kept, make<Large>());
+      for (int i = 0; i < kSpans; i++) *kept = append(*kept, ptr<Large>(make<Large>()));
       done.send(0);
     });
     Node* mine = build(kDepth);

@@ -19,7 +19,7 @@ constexpr std::int64_t kWhole = 0x0b1ec7;
 struct Node {
   std::int64_t id;
   std::int64_t whole;
-  Node* next;
+  ptr<Node> next;
 };
 
 std::atomic<int> ran[kObjects];
@@ -32,7 +32,7 @@ Node* fresh(int id) {
   return n;
 }
 
-void setter(slice<Node*> nodes, chan<int> done) {
+void setter(slice<ptr<Node>> nodes, chan<int> done) {
   for (int i = 0; i < kEach; i++) {
     Node* n = nodes[i];
     if (i % 3 == 1) {
@@ -53,7 +53,7 @@ void setter(slice<Node*> nodes, chan<int> done) {
 
 // In goroutines of their own, so that no stack that is still in use has ever seen an object.
 void everything(chan<int> done) {
-  auto all = make_slice<Node*>(kObjects);
+  auto all = make_slice<ptr<Node>>(kObjects);
   for (int i = 0; i < kObjects; i++) {
     all[i] = fresh(i);
     all[i]->next = fresh(i);
@@ -62,7 +62,7 @@ void everything(chan<int> done) {
   // Side by side: each setter has every second one.
   for (int s = 0; s < kSetters; s++)
     go([=] {
-      auto mine = make_slice<Node*>(kEach);
+      auto mine = make_slice<ptr<Node>>(kEach);
       for (int i = 0; i < kEach; i++) mine[i] = all[kSetters * i + s];
       setter(mine, set);
     });
@@ -76,7 +76,7 @@ void everything(chan<int> done) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  setenv("GODEBUG", "clobberfree=1", 0);
+  setenv("GODEBUG", "clobberfree=1,gccheckmark=1", 0);
   return gort::Main(argc, argv, [] {
     auto done = make_chan<int>(3);
     go(everything, done);

@@ -14,19 +14,19 @@ constexpr int kSlots = 8;
 
 struct Node {
   std::int64_t id;
-  Node* next;
-  std::int32_t* tiny;  // shares a block with others
+  ptr<Node> next;
+  ptr<std::int32_t> tiny;  // shares a block with others
   std::int64_t rest[5];
 };
 
 // Goes through channels as one value.
 struct Pair {
-  Node* first;
-  Node* second;
+  ptr<Node> first;
+  ptr<Node> second;
 };
 
 struct Table {
-  Node* slots[kSlots];
+  ptr<Node> slots[kSlots];
 };
 
 ptr<Node> global;
@@ -53,7 +53,7 @@ void mover(int number, chan<Pair> in, chan<Pair> out, chan<int> done) {
   auto* table = make<Table>();
   for (int i = 0; i < kSlots; i++) table->slots[i] = fresh(1000 * number + i);
   for (int i = 0; i < kMoves; i++) {
-    Node*& slot = table->slots[i % kSlots];
+    ptr<Node>& slot = table->slots[i % kSlots];
     Node* taken = slot;
     slot = nullptr;  // only this stack has it now
     check(taken);
@@ -63,7 +63,7 @@ void mover(int number, chan<Pair> in, chan<Pair> out, chan<int> done) {
         table->slots[kSlots - 1 - i % kSlots] = taken;
         break;
       case 1: {  // to somebody else
-        Node*& neighbour = table->slots[(i + 1) % kSlots];
+        ptr<Node>& neighbour = table->slots[(i + 1) % kSlots];
         const Pair gives = {taken, neighbour};
         neighbour = nullptr;
         Pair got = {};
@@ -89,15 +89,15 @@ void mover(int number, chan<Pair> in, chan<Pair> out, chan<int> done) {
         runtime::Gosched();
     }
   }
-  for (Node* n : table->slots) check(n);
+  for (const ptr<Node>& n : table->slots) check(n);
   done.send(number);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  // What is freed is overwritten, and small heaps are collected too.
-  setenv("GODEBUG", "clobberfree=1", 0);
+  // What is freed is overwritten, marks are checked, and small heaps are collected too.
+  setenv("GODEBUG", "clobberfree=1,gccheckmark=1", 0);
   setenv("GOGC", "5", 0);
   return gort::Main(argc, argv, [] {
     auto ring = make_chan<Pair>(2);

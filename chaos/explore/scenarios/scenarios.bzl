@@ -13,6 +13,7 @@ SCENARIOS = [
     "pointers",
     "pools",
     "signals",
+    "spinning",
     "sync",
     "syscalls",
     "timers",

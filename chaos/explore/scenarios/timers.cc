@@ -14,7 +14,7 @@ constexpr int kGoroutines = 3;
 constexpr int kRounds = 8;
 
 struct Shared {
-  time::Timer* timers[2];
+  ptr<time::Timer> timers[2];
   std::atomic<int> started{0}, fired{0}, revoked{0};
 
   void Start(time::Timer* t, time::Duration d) {
@@ -31,7 +31,7 @@ struct Shared {
 int main(int argc, char** argv) {
   return gort::Main(argc, argv, [] {
     auto* s = make<Shared>();
-    for (time::Timer*& t : s->timers) {
+    for (ptr<time::Timer>& t : s->timers) {
       s->started++;
       t = time::AfterFunc(5 * time::Microsecond, [s] { s->fired++; });
     }
@@ -89,7 +89,7 @@ int main(int argc, char** argv) {
       done.send(0);
     });
     for (int i = 0; i < kGoroutines + 3; i++) done.recv();
-    for (time::Timer* t : s->timers) s->Stop(t);
+    for (const ptr<time::Timer>& t : s->timers) s->Stop(t);
     // What is due already has a goroutine of its own, which may not have run yet.
     for (int i = 0; s->fired + s->revoked != s->started; i++) {
       if (s->fired + s->revoked > s->started || i > 1000)
