@@ -33,6 +33,12 @@ expect 0 "small.html" "$tool" report small.trace --output small.html --chrome sm
 grep -q "<html" small.html && grep -q "toy" small.html || { echo "FAIL: no page"; failed=1; }
 grep -q '"ph"' small.json || { echo "FAIL: no Chrome trace"; failed=1; }
 
+# What is seen of the run does not change it, where ordinary loads and stores are steps either.
+expect 1 "panic: toy: the bug has come up" "$tool" explore "$toys" --runs 500 --strategy burst@memory --trace plain.trace -- plain
+expect 0 "1 of 1 times the same failure" "$tool" replay plain.trace --events plain.events
+expect 0 "plain.html" "$tool" report plain.trace --output plain.html
+grep -q diverged out && { echo "FAIL: the report's run has diverged"; failed=1; }
+
 # As replay --gdb has it: the run in the process itself.
 CHAOS_EXPLORE=$'command=replay\ninprocess=1\ntrace=small.trace' expect 2 "panic: toy" "$toys" update
 
