@@ -457,11 +457,10 @@ void LookForLateTimer() {
   Verdict("late");
   char line[200];
   const std::int64_t us = (due - result->now) / 1000;
-  const int n =
-      std::snprintf(line, sizeof line,
-                    "explore: a timer is due in %lld us, and nobody will wake by then but "
-                    "sysmon:\n",
-                    static_cast<long long>(us));
+  const int n = std::snprintf(line, sizeof line,
+                              "explore: a timer %s %lld us%s, and nobody but sysmon will look:\n",
+                              us > 0 ? "is due in" : "was due",
+                              static_cast<long long>(us > 0 ? us : -us), us > 0 ? "" : " ago");
   Say(line, n);
   DescribeIdle();
   End(kLateSeen);
