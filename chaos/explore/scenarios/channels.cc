@@ -47,7 +47,11 @@ void selecter(chan<std::uint64_t> a, chan<std::uint64_t> b, chan<std::uint64_t> 
   for (int i = 0; i < 2 * kValues; i++) {
     useStack(24);
     std::uint64_t v = 0;
-    select(recv_case(a, v), recv_case(b, v));
+    // The same channel twice, too.
+    if (i % 3 == 0)
+      select(recv_case(a, v), recv_case(b, v), recv_case(a, v));
+    else
+      select(recv_case(a, v), recv_case(b, v));
     if ((v & ~std::uint64_t{0xffff}) != kPattern) panic("a value was damaged in select");
     sum += v & 0xffff;
   }

@@ -27,7 +27,7 @@ int deep(int n) {
 
 struct Shared {
   sync::Mutex mu;
-  sync::WaitGroup wg;
+  sync::WaitGroup wg, here;
   int sum = 0;
 };
 
@@ -40,9 +40,11 @@ int main(int argc, char** argv) {
       auto odd = make_chan<int>(), even = make_chan<int>(), stop = make_chan<int>();
       s->sum = 0;
       s->wg.Add(kCrowd);
+      s->here.Add(kCrowd);
       for (int i = 0; i < kCrowd; i++)
         go([=] {
           int got = 0;
+          s->here.Done();
           for (bool stopped = false; !stopped;) {
             int v = 0;
             // Not all of them in the same order.
@@ -60,6 +62,9 @@ int main(int argc, char** argv) {
           s->mu.Unlock();
           s->wg.Done();
         });
+      // Most of them wait when the first value comes.
+      s->here.Wait();
+      for (int i = 0; i < 3; i++) runtime::Gosched();
       constexpr int kSent = 24;
       for (int i = 1; i <= kSent; i++) (i % 2 != 0 ? odd : even).send(i);
       stop.close();
