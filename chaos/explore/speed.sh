@@ -34,7 +34,7 @@ for program in "$toys" "${scenarios[@]}"; do
   name=$(basename "$program")
   toy=
   [ "$program" != "$toys" ] || toy=both
-  for strategy in pct:3 pct:3@points burst pct:3@memory burst@memory; do
+  for strategy in pct:3 pct:3@points burst pct:3@memory burst@memory sites@memory; do
     measure 300 "$strategy" "$program" "$toy"
     printf '%-12s %-14s %12.0f %12s %12s\n' "${toy:-${name%_explore}}" "$strategy" "$runs_a_second" "$steps" "$decisions"
     if [ "$toy" = both ] && [ "$strategy" = pct:3 ] && awk -v n="$runs_a_second" 'BEGIN { exit n >= 300 }'; then

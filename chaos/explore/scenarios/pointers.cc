@@ -30,6 +30,8 @@ struct Table {
 };
 
 ptr<Node> global;
+ptr<Table>
+    tables[kGoroutines];  // so that marking comes to them by other ways than their owners' stacks
 sync::Mutex globalLock;
 
 Node* fresh(std::int64_t id) {
@@ -52,7 +54,17 @@ void check(const Node* n) {
 void mover(int number, chan<Pair> in, chan<Pair> out, chan<int> done) {
   auto* table = make<Table>();
   for (int i = 0; i < kSlots; i++) table->slots[i] = fresh(1000 * number + i);
+  tables[number - 1] = table;
+  Node* hand = fresh(number);  // nobody but this stack has it
   for (int i = 0; i < kMoves; i++) {
+    // Now and then it is put down, and another one taken up.
+    if (i % 3 == 0) {
+      ptr<Node>& place = table->slots[(i / 3 + 5) % kSlots];
+      Node* up = place;
+      place = hand;
+      hand = up;
+    }
+    check(hand);
     ptr<Node>& slot = table->slots[i % kSlots];
     Node* taken = slot;
     slot = nullptr;  // only this stack has it now
