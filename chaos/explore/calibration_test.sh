@@ -44,9 +44,9 @@ relay    sites    600    2   80
 relay    sites@memory 600 4 100
 plain    sites    600    0    0
 plain    sites@memory 600 20 300
-rare     burst@memory 300 0   1
-rare     pct:2@memory 600 0   2
-rare     sites@memory 4000 2 100
+rare     burst@memory 1000 0  1
+rare     pct:2@memory 3000 0  2
+rare     sites@memory 3000 4 75
 held     mix      200    0    0
 held     sites@memory 400 0   0
 TABLE

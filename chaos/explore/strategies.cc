@@ -44,32 +44,10 @@ int Uniform(const Situation& s, Sequence* dice, bool others) {
   return s.runnable[dice->Below(static_cast<std::uint64_t>(s.n))];
 }
 
-class Random : public Strategy {
+// What all that draw have in common: leaps of time, and whom a futex wakes.
+class Drawn : public Strategy {
  public:
-  explicit Random(std::uint64_t seed) : sequence_(seed), leap_(LeapProbability(&sequence_)) {}
-  int Choose(const Situation& s) override {
-    return Uniform(s, &sequence_, s.reason == Reason::kYield);
-  }
-  std::int64_t Patience() override { return 1; }
-  bool Leaps() override { return sequence_.Roll(leap_); }
-  int Wakes(int n) override { return static_cast<int>(sequence_.Below(static_cast<unsigned>(n))); }
-
- private:
-  Sequence sequence_;
-  const double leap_;
-};
-
-class Burst : public Strategy {
- public:
-  explicit Burst(std::uint64_t seed)
-      : sequence_(seed),
-        leap_(LeapProbability(&sequence_)),
-        mean_(static_cast<double>(4ull << sequence_.Below(11))) {}
-  int Choose(const Situation& s) override {
-    if (s.reason == Reason::kWoken && !sequence_.Roll(0.25)) return s.current;
-    return Uniform(s, &sequence_, s.reason != Reason::kWoken);
-  }
-  std::int64_t Patience() override { return sequence_.Wait(mean_); }
+  explicit Drawn(std::uint64_t seed) : sequence_(seed), leap_(LeapProbability(&sequence_)) {}
   bool Leaps() override { return sequence_.Roll(leap_); }
   int Wakes(int n) override { return static_cast<int>(sequence_.Below(static_cast<unsigned>(n))); }
 
@@ -78,6 +56,28 @@ class Burst : public Strategy {
 
  private:
   const double leap_;
+};
+
+class Random : public Drawn {
+ public:
+  explicit Random(std::uint64_t seed) : Drawn(seed) {}
+  int Choose(const Situation& s) override {
+    return Uniform(s, &sequence_, s.reason == Reason::kYield);
+  }
+  std::int64_t Patience() override { return 1; }
+};
+
+class Burst : public Drawn {
+ public:
+  explicit Burst(std::uint64_t seed)
+      : Drawn(seed), mean_(static_cast<double>(4ull << sequence_.Below(11))) {}
+  int Choose(const Situation& s) override {
+    if (s.reason == Reason::kWoken && !sequence_.Roll(0.25)) return s.current;
+    return Uniform(s, &sequence_, s.reason != Reason::kWoken);
+  }
+  std::int64_t Patience() override { return sequence_.Wait(mean_); }
+
+ private:
   const double mean_;
 };
 
@@ -104,10 +104,10 @@ class Starve : public Burst {
   std::uint64_t until_ = 0;
 };
 
-class Pct : public Strategy {
+class Pct : public Drawn {
  public:
   Pct(std::uint64_t seed, int depth, std::uint64_t k)
-      : priorities_(PrioritiesSeed(seed)), sequence_(seed), leap_(LeapProbability(&sequence_)) {
+      : Drawn(seed), priorities_(PrioritiesSeed(seed)) {
     changes_ = std::min(depth - 1, kMaxChanges);
     for (int i = 0; i < changes_; i++)
       change_[i] = 1 + sequence_.Below(std::max<std::uint64_t>(k, 1));
@@ -130,25 +130,20 @@ class Pct : public Strategy {
     if (next_ == changes_) return INT64_MAX;
     return static_cast<std::int64_t>(std::max(change_[next_], asked_ + 1) - asked_);
   }
-  bool Leaps() override { return sequence_.Roll(leap_); }
-  int Wakes(int n) override { return static_cast<int>(sequence_.Below(static_cast<unsigned>(n))); }
 
  private:
   static constexpr int kMaxChanges = 64;
 
   Priorities priorities_;
-  Sequence sequence_;
-  const double leap_;
   std::uint64_t change_[kMaxChanges];
   std::uint64_t asked_ = 0;
   int changes_;
   int next_ = 0;
 };
 
-class AtSites : public Strategy {
+class AtSites : public Drawn {
  public:
-  AtSites(std::uint64_t seed, bool points)
-      : priorities_(PrioritiesSeed(seed)), sequence_(seed), leap_(LeapProbability(&sequence_)) {
+  AtSites(std::uint64_t seed, bool points) : Drawn(seed), priorities_(PrioritiesSeed(seed)) {
     // A program comes to some thousand sites, or to some dozen points.
     const std::uint64_t bits = points ? sequence_.Below(6) : 3 + sequence_.Below(8);
     sites_.mask = (1u << bits) - 1;
@@ -164,7 +159,7 @@ class AtSites : public Strategy {
 
   bool Arrived(std::uint32_t hash) override {
     std::int64_t& left = left_[hash % std::size(left_)];
-    // Also a site of which there are many visits: after the first one, or after more and more.
+    // The mean is drawn too, from 1 to 256: the first visit is as likely meant as a late one.
     if (left == 0) left = sequence_.Wait(static_cast<double>(1ull << 2 * sequence_.Below(5)));
     if (--left > 0) return false;
     left = sequence_.Wait(kAgain);
@@ -180,15 +175,11 @@ class AtSites : public Strategy {
   }
 
   std::int64_t Patience() override { return between_ == 0 ? INT64_MAX : sequence_.Wait(between_); }
-  bool Leaps() override { return sequence_.Roll(leap_); }
-  int Wakes(int n) override { return static_cast<int>(sequence_.Below(static_cast<unsigned>(n))); }
 
  private:
   static constexpr double kAgain = 4096;
 
   Priorities priorities_;
-  Sequence sequence_;
-  const double leap_;
   SiteChoice sites_;
   double between_;  // mean of the steps between two other changes; 0: there are none
   std::int64_t left_[4096] = {};  // by hash: visits until the next change; 0: not drawn yet
@@ -318,7 +309,7 @@ StrategyChoice ForRun(const StrategyChoice& choice, std::uint64_t run) {
   // A run of random takes as long as twenty of most others.
   constexpr std::uint64_t kSeldom = 64;
   if (run % kSeldom == kSeldom - 1) return {StrategyChoice::kRandom, 0};
-  // So do two or three by sites as one of the others.
+  // Runs by sites are cheap: two or three take as long as one of the others.
   constexpr auto kSites = StrategyChoice::kSites;
   constexpr StrategyChoice kBySites[] = {
       {kSites, 0, kMemory}, {kSites, 0, kPoints}, {kSites, 0, kMemory}, {kSites, 0}};

@@ -60,7 +60,7 @@ void polls(Counts* n, chan<int> c, chan<int> done) {
 
 // At no time is the channel both open and empty, so a receive that does not block comes back with a value, or
 // with the end.
-void never() {
+void neverEmpty() {
   constexpr int kInside = 2;
   auto c = make_chan<int>(kInside);
   for (int i = 0; i < kInside; i++) c.send(i);
@@ -108,6 +108,6 @@ int main(int argc, char** argv) {
   return gort::Main(argc, argv, [] {
     run(0);
     run(2);
-    for (int i = 0; i < 4; i++) never();
+    for (int i = 0; i < 4; i++) neverEmpty();
   });
 }

@@ -53,7 +53,7 @@ void setter(slice<ptr<Node>> nodes, chan<int> done) {
   done.send(0);
 }
 
-// In goroutines of their own, so that no stack that is still in use has ever seen an object.
+// In goroutines of their own, which end: main's stack never sees an object.
 void everything(chan<int> done) {
   auto all = make_slice<ptr<Node>>(kObjects);
   for (int i = 0; i < kObjects; i++) {
@@ -89,15 +89,16 @@ int main(int argc, char** argv) {
         done.send(0);
       });
     for (int i = 0; i < 3; i++) done.recv();
-    // What waits for its finalizer, which the next collection but one finds.
+    // An object that another one refers to, or that was marked when it was dropped, waits for a later
+    // collection.
     int left = kObjects;
     for (int i = 0; left > 0 && i < 10; i++) {
       runtime::GC();
-      for (int j = 0; left > 0 && j < 100; j++) {
-        runtime::Gosched();
-        left = 0;
-        for (const std::atomic<int>& r : ran) left += r == 0;
-      }
+      // Until the goroutine that runs finalizers sleeps again, with nothing to do.
+      using runtime::fingStatus, runtime::fingWait, runtime::fingWake;
+      while ((fingStatus.Load() & (fingWait | fingWake)) != fingWait) runtime::Gosched();
+      left = 0;
+      for (const std::atomic<int>& r : ran) left += r == 0;
     }
     if (left > kObjects / 4) panic("finalizers were lost");
   });
