@@ -147,6 +147,7 @@ int WithTrace(const std::string& command, Arguments* line, const Subject& subjec
   const std::vector<std::string>& words =
       subject.arguments.empty() ? trace.arguments : subject.arguments;
   task.name = program;
+  Set(trace.settings);
   if (command == "report") return Report(program, task, words, report, subject.path);
   task.output = command == "replay" ? Resolved(line->Last("--events")) : report.output;
   if (problem = task.output.empty() ? "" : WhyNotWritten(task.output); !problem.empty())

@@ -79,7 +79,8 @@ void parsegodebug(const char* p) {
 
 }  // namespace
 
-const char* gogetenv(const char* key) {
+// An explored run is the same whatever else is in the environment.
+GORT_NO_STEPS const char* gogetenv(const char* key) {
   uintptr n = findnull(key);
   for (char** e = environ; e != nullptr && *e != nullptr; e++) {
     const char* s = *e;

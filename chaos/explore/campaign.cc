@@ -49,6 +49,7 @@ Trace TraceOf(const RunConfig& config, const RunReport& report) {
   Trace trace;
   trace.program = Executable();
   trace.arguments = ProgramArguments();
+  trace.settings = Settings();
   trace.build = BuildOf("/proc/self/exe");
   trace.seed = config.seed;
   trace.strategy = ShowStrategy(config.strategy);

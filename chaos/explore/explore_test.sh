@@ -23,7 +23,7 @@ expect() {
 
 expect 0 "no failure found in 60 runs" "$tool" explore "$toys" --runs 60 -- held
 expect 1 "panic: toy: the bug has come up" "$tool" explore "$toys" --runs 2000 --trace up.trace -- update
-grep -q "^gort-trace 2$" up.trace || { echo "FAIL: no trace"; failed=1; }
+grep -q "^gort-trace 3$" up.trace || { echo "FAIL: no trace"; failed=1; }
 expect 0 "20 of 20 times the same failure" "$tool" replay up.trace --times 20
 expect 0 "the trace is in small.trace" "$tool" shrink up.trace --output small.trace
 expect 0 "5 of 5 times the same failure" "$tool" replay small.trace --times 5
@@ -38,6 +38,15 @@ expect 1 "panic: toy: the bug has come up" "$tool" explore "$toys" --runs 500 --
 expect 0 "1 of 1 times the same failure" "$tool" replay plain.trace --events plain.events
 expect 0 "plain.html" "$tool" report plain.trace --output plain.html
 grep -q diverged out && { echo "FAIL: the report's run has diverged"; failed=1; }
+
+# A trace holds in any environment: the runtime's settings are those of the run that failed.
+expect 0 "1 of 1 times the same failure" env ONE_MORE=1 GOGC=off GOMAXPROCS=3 "$tool" replay plain.trace
+grep -q diverged out && { echo "FAIL: diverged for one more variable"; failed=1; }
+expect 1 "panic: toy: the bug has come up" \
+  env GOMAXPROCS=3 GODEBUG=gcstoptheworld=1 "$tool" explore "$toys" --runs 500 --strategy burst@memory --trace three.trace -- plain
+grep -q "^setting GOMAXPROCS=3$" three.trace || { echo "FAIL: no setting in the trace"; failed=1; }
+expect 0 "1 of 1 times the same failure" env -u PATH "$tool" replay three.trace
+grep -q diverged out && { echo "FAIL: diverged without the settings"; failed=1; }
 
 # As replay --gdb has it: the run in the process itself.
 CHAOS_EXPLORE=$'command=replay\ninprocess=1\ntrace=small.trace' expect 2 "panic: toy" "$toys" update
@@ -66,7 +75,7 @@ expect 2 "unknown strategy" "$tool" explore "$toys" --strategy best
 expect 2 "no point matches" "$tool" explore "$toys" --focus 'goparc_*'
 expect 2 "unknown option --sead" "$tool" explore "$toys" --sead 4
 expect 2 "wants a duration" "$tool" explore "$toys" --for ever
-sed 's/gort-trace 2/gort-trace 9/' small.trace >nine.trace
+sed 's/gort-trace 3/gort-trace 9/' small.trace >nine.trace
 expect 2 "a trace of version 9" "$tool" replay nine.trace
 head -8 small.trace >cut.trace
 expect 2 "cut off" "$tool" replay cut.trace
@@ -89,7 +98,7 @@ expect 2 "another one can be named by --program" "$tool" replay gone.trace
 expect 0 "1 of 1 times the same failure" "$tool" replay gone.trace --program "$toys"
 expect 2 "is of another mode" "$tool" replay small.trace --program "$plain"
 sed 's/^steps .*/steps many/' small.trace >number.trace
-expect 2 'number.trace: line 11: "steps" wants a number' "$tool" replay number.trace
+expect 2 'number.trace: line 12: "steps" wants a number' "$tool" replay number.trace
 
 # A folder that cannot be written to is said before anything is explored, not hours later.
 expect 2 "no/such/: No such file or directory" "$tool" explore "$toys" --trace no/such/up.trace -- update
@@ -100,13 +109,13 @@ expect 2 "no/such/: No such file or directory" "$tool" replay small.trace --even
 TMPDIR=$PWD expect 1 "/dev/full: cannot be written: No space left on device; the trace is in $PWD/gort-" \
   "$tool" explore "$toys" --runs 2000 --trace /dev/full -- update
 expect 0 "1 of 1 times the same failure" "$tool" replay "$PWD"/gort-*.trace
-TMPDIR=$PWD/no/such expect 1 "gort-trace 2" "$tool" explore "$toys" --runs 2000 --trace /dev/full -- update
-sed -n '/^gort-trace 2$/,/^end$/p' out >err.trace
-sed -i '1s/.*\(gort-trace 2\)$/\1/' err.trace
+TMPDIR=$PWD/no/such expect 1 "gort-trace 3" "$tool" explore "$toys" --runs 2000 --trace /dev/full -- update
+sed -n '/^gort-trace 3$/,/^end$/p' out >err.trace
+sed -i '1s/.*\(gort-trace 3\)$/\1/' err.trace
 expect 0 "1 of 1 times the same failure" "$tool" replay err.trace
 [ -c /dev/full ] || { echo "FAIL: /dev/full is no device any more"; failed=1; }
 TMPDIR=$PWD expect 0 "the trace is in $PWD/gort-" "$tool" shrink small.trace --output /dev/full
-TMPDIR=$PWD/no/such expect 1 "gort-trace 2" "$tool" shrink small.trace --output /dev/full
+TMPDIR=$PWD/no/such expect 1 "gort-trace 3" "$tool" shrink small.trace --output /dev/full
 expect 3 "cannot write /dev/full: No space left on device" "$tool" replay small.trace --events /dev/full
 expect 3 "/dev/full: cannot be written: No space left on device" "$tool" report small.trace --output /dev/full
 exit $failed

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <set>
@@ -42,6 +43,7 @@ Trace SomeTrace() {
   Trace trace;
   trace.program = "/a/program with blanks";
   trace.arguments = {"one", "two words"};
+  trace.settings = {"GODEBUG=gcstoptheworld=1", "GOGC=50"};
   trace.build = "00ff";
   trace.seed = 7;
   trace.strategy = "pct:3";
@@ -305,22 +307,31 @@ TEST_CASE("what is wrong with a trace is said with its line") {
   CHECK(ProblemOf("ELF") == "line 1: this is not a trace of gort");
   std::string other = good;
   other.replace(0, 12, "gort-trace 9");
-  CHECK(ProblemOf(other) == "line 1: a trace of version 9; this program reads version 2");
+  CHECK(ProblemOf(other) == "line 1: a trace of version 9; this program reads version 3");
   CHECK(ProblemOf(good.substr(0, good.find("seed"))) ==
-        "line 7: cut off: \"seed\" should stand here");
+        "line 10: cut off: \"seed\" should stand here");
   CHECK(ProblemOf(good.substr(0, good.find("w 1 8"))) ==
-        "line 17: cut off: 3 deviations are missing");
+        "line 20: cut off: 3 deviations are missing");
   CHECK(ProblemOf(good.substr(0, good.size() - 4)) ==
-        "line 20: cut off: \"end\" should stand here");
+        "line 23: cut off: \"end\" should stand here");
   other = good;
   other.replace(other.find("seed 7"), 6, "seed x");
-  CHECK(ProblemOf(other) == "line 7: \"seed\" wants a number");
+  CHECK(ProblemOf(other) == "line 10: \"seed\" wants a number");
   other = good;
   other.replace(other.find("pct:3"), 5, "luck!");
   CHECK(ProblemOf(other).find("unknown strategy \"luck!\"") != std::string::npos);
   other = good;
   other.replace(other.find("l 1 7"), 1, "q");
-  CHECK(ProblemOf(other) == "line 16: not a deviation: q 1 7 0");
+  CHECK(ProblemOf(other) == "line 19: not a deviation: q 1 7 0");
+}
+
+TEST_CASE("the settings of a run are made those of the next one") {
+  const auto some = std::vector<std::string>{"GODEBUG=a=1,b=2", "GOMAXPROCS="};
+  Set(some);
+  CHECK(Settings() == some);
+  CHECK(std::string(std::getenv("GODEBUG")) == "a=1,b=2");
+  Set({});
+  CHECK(Settings().empty());
 }
 
 TEST_CASE("a trace that cannot be written where it should is not lost") {

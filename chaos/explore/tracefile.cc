@@ -19,7 +19,7 @@ namespace gort::chaos {
 namespace {
 
 constexpr char kFirstLine[] = "gort-trace ";
-constexpr int kVersion = 2;
+constexpr int kVersion = 3;
 
 char LetterOf(const Deviation& d) {
   switch (d.kind) {
@@ -61,6 +61,8 @@ bool KindOf(char letter, Deviation* d) {
   }
 }
 
+constexpr const char* kSettings[] = {"GODEBUG", "GOGC", "GOMAXPROCS", "GOTRACEBACK"};
+
 std::string OneLine(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
   return text;
@@ -85,6 +87,8 @@ std::string ShowTrace(const Trace& trace) {
           std::to_string(trace.arguments.size()) + "\n";
   for (const std::string& argument : trace.arguments)
     text += "argument " + OneLine(argument) + "\n";
+  text += "settings " + std::to_string(trace.settings.size()) + "\n";
+  for (const std::string& setting : trace.settings) text += "setting " + OneLine(setting) + "\n";
   text += "build " + trace.build + "\n";
   text += "seed " + std::to_string(trace.seed) + "\nstrategy " + trace.strategy + "\n";
   text += "limit " + std::to_string(trace.limit) + "\noutcome " + OneLine(trace.outcome) + "\n";
@@ -134,12 +138,16 @@ bool ParseTrace(const std::string& text, Trace* out, std::string* problem) {
       return fail("\"" + std::string(name) + "\" wants a number");
     return true;
   };
-  std::uint64_t arguments = 0;
-  if (!field("program", &trace.program) || !numberField("arguments", &arguments)) return false;
-  for (std::uint64_t i = 0; i < arguments; i++) {
-    trace.arguments.emplace_back();
-    if (!field("argument", &trace.arguments.back())) return false;
-  }
+  const auto list = [&](const char* many, const char* one, std::vector<std::string>* values) {
+    std::uint64_t n = 0;
+    if (!numberField(many, &n)) return false;
+    for (std::uint64_t i = 0; i < n; i++)
+      if (!field(one, &values->emplace_back())) return false;
+    return true;
+  };
+  if (!field("program", &trace.program) || !list("arguments", "argument", &trace.arguments) ||
+      !list("settings", "setting", &trace.settings))
+    return false;
   if (!field("build", &trace.build) || !numberField("seed", &trace.seed) ||
       !field("strategy", &trace.strategy) || !numberField("limit", &trace.limit) ||
       !field("outcome", &trace.outcome) || !field("said", &trace.said) ||
@@ -162,6 +170,21 @@ bool ParseTrace(const std::string& text, Trace* out, std::string* problem) {
   if (!next() || line != "end") return fail("cut off: \"end\" should stand here");
   *out = std::move(trace);
   return true;
+}
+
+std::vector<std::string> Settings() {
+  std::vector<std::string> settings;
+  for (const char* name : kSettings)
+    if (const char* value = std::getenv(name); value != nullptr)
+      settings.push_back(std::string(name) + "=" + value);
+  return settings;
+}
+
+void Set(const std::vector<std::string>& settings) {
+  for (const char* name : kSettings) unsetenv(name);
+  for (const std::string& setting : settings)
+    if (const std::size_t equals = setting.find('='); equals != std::string::npos)
+      setenv(setting.substr(0, equals).c_str(), setting.c_str() + equals + 1, 1);
 }
 
 std::string SaveTrace(const Trace& trace, const std::string& path, std::string* problem) {

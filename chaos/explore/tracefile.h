@@ -1,9 +1,11 @@
 // A schedule as a file. Text, a version in its first line, an end mark in its last:
 //
-//   gort-trace 2
+//   gort-trace 3
 //   program NAME
 //   arguments N
 //   argument TEXT         N lines
+//   settings N
+//   setting NAME=VALUE    N lines: the variables of the environment that the runtime heeds
 //   build HEX             of the executable; a replay by another build says so
 //   seed N
 //   strategy NAME         as --strategy takes it; its rule is the default (schedule.h)
@@ -28,6 +30,7 @@ namespace gort::chaos {
 struct Trace {
   std::string program;
   std::vector<std::string> arguments;
+  std::vector<std::string> settings;  // Settings() where the run was made
   std::string build;
   std::uint64_t seed = 0;
   std::string strategy;
@@ -51,6 +54,12 @@ bool ParseTrace(const std::string& text, Trace* out, std::string* problem);
 // happened and where the trace is now. Returns where it was written, "" for standard error.
 std::string SaveTrace(const Trace& trace, const std::string& path, std::string* problem);
 bool LoadTrace(const std::string& path, Trace* out, std::string* problem);
+
+// Those of the variables that the runtime heeds (runtime1.h) that are set here, each as NAME=VALUE.
+// A run depends on them, and on no other variable unless the program reads it.
+std::vector<std::string> Settings();
+// Makes Settings() what is said, for the programs that this process starts.
+void Set(const std::vector<std::string>& settings);
 
 // A number that tells executables apart, as hex; "" if the file cannot be read.
 std::string BuildOf(const std::string& executable);
