@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "chaos/explore/runs.h"
 #include "chaos/explore/zygote.h"
@@ -12,19 +13,36 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Deviations up to which all pairs are tried.
+// Deviations up to which all pairs are tried; in other runs than the given one, of which there are many.
 constexpr std::size_t kPairs = 40;
+constexpr std::size_t kPairsOfOthers = 10;
 // More preemptions than that, and it is worth while to look for another run that fails in the same way.
 constexpr int kFewPreemptions = 3;
+// Another one that has more of them at first does not become as small as that.
+constexpr int kPromising = 15;
 // Share of the time for the trace that was given, before that.
-constexpr double kFirstShare = 0.4;
+constexpr double kFirstShare = 0.3;
 constexpr double kInject = 0.01;  // then, if the trace has injections
+// A run that does not end takes as long as its limit says, which is some forty runs that do. While it is made
+// small it is cut off after this share of that.
+constexpr std::uint64_t kImpatience = 8;
 
 class Shrinker {
  public:
   Shrinker(const Trace& trace, double seconds,
            const std::function<void(const std::string&)>& progress)
-      : end_(In(seconds)), pause_(In(seconds * kFirstShare)), progress_(progress), best_(trace) {}
+      : end_(In(seconds)),
+        pause_(In(seconds * kFirstShare)),
+        progress_(progress),
+        best_(trace),
+        limit_(trace.limit) {}
+
+  // The trace as it was given: whether it fails.
+  bool TryGiven() {
+    if (!TrySurely()) return false;
+    if (shared->result.steps >= limit_) limit_ /= kImpatience;
+    return true;
+  }
 
   // Whether the program fails in the same way under these deviations; then they are the best so far,
   // as the run has recorded them: what it did not come to is gone.
@@ -63,6 +81,17 @@ class Shrinker {
     }
   }
 
+  // Makes the best smaller; what it becomes fails under the whole limit too.
+  void ShrinkSurely() {
+    const Trace before = best_;
+    ShrinkAll();
+    if (limit_ == best_.limit || TrySurely()) return;
+    // It only takes long.
+    best_ = before;
+    limit_ = best_.limit;
+    ShrinkAll();
+  }
+
   void ShrinkAll() {
     const auto injections = [](const Deviation& d) { return d.kind == Deviation::kInject; };
     const auto leaps = [](const Deviation& d) { return d.kind == Deviation::kLeap; };
@@ -77,7 +106,7 @@ class Shrinker {
       smaller |= Pass("leaps of time", leaps);
       smaller |= Pass("preemptions", preemptions);
       smaller |= Pass("other choices", others);
-      if (!smaller && best_.deviations.size() <= kPairs) smaller = PairPass();
+      if (!smaller && best_.deviations.size() <= pairs_) smaller = PairPass();
     }
   }
 
@@ -99,39 +128,66 @@ class Shrinker {
   }
 
   // A run with few preemptions cannot always be had from one with many, which rests on all of them. Runs
-  // by priorities have few from the beginning: looks for one that fails in the same way, and shrinks it.
+  // by priorities, and some of those by sites, have few from the beginning: looks for one that fails in the
+  // same way, and shrinks it.
   void ShrinkAnother() {
+    using Choice = StrategyChoice;
     const Trace first = best_;
-    StrategyChoice::Where where = StrategyChoice::kSteps;
-    if (StrategyChoice given; true) {
-      std::string problem;
-      if (ParseStrategy(first.strategy, &given, &problem) && given.where == StrategyChoice::kMemory)
-        where = given.where;  // a race on ordinary memory is not to be had otherwise
-    }
-    std::int64_t contended = 1000;  // steps of a run, on the average
+    Choice given;
+    std::string problem;
+    // A race on ordinary memory is not to be had otherwise.
+    const Choice::Where where =
+        ParseStrategy(first.strategy, &given, &problem) && given.where == Choice::kMemory
+            ? Choice::kMemory
+            : Choice::kSteps;
+    // pct:4 preempts three times.
+    const Choice turns[] = {{Choice::kPct, 4, Choice::kPoints},
+                            {Choice::kSites, 0, where},
+                            {Choice::kPct, 3, Choice::kPoints},
+                            {Choice::kPct, 4, where},
+                            {Choice::kPct, 2},
+                            {Choice::kSites, 0, Choice::kPoints},
+                            {Choice::kPct, 4, Choice::kPoints},
+                            {Choice::kPct, 3, where},
+                            {Choice::kSites, 0},
+                            {Choice::kPct, 4},
+                            {Choice::kPct, 2, Choice::kPoints},
+                            {Choice::kPct, 2, where}};
+    // What a run by pct could be interrupted at, on the average, by StrategyChoice::Where.
+    std::int64_t places[] = {1000, 100, 10'000};
     pause_ = end_;
+    pairs_ = kPairsOfOthers;
     for (std::uint64_t i = 0; !TimeIsUp() && best_.Preemptions() > kFewPreemptions; i++) {
-      constexpr int kDepths[] = {2, 3, 5};
       RunConfig config;
-      config.limit = first.limit;
       config.seed = first.seed + i;
-      config.strategy = {StrategyChoice::kPct, kDepths[i % std::size(kDepths)], where};
-      config.k = static_cast<std::uint64_t>(contended);
+      config.strategy = turns[i % std::size(turns)];
+      std::int64_t& usual = places[config.strategy.where];
+      config.k = static_cast<std::uint64_t>(usual);
       config.inject = first.Injections() > 0 ? kInject : 0;
       progress_("shrink: " + std::to_string(runs_) + " runs, " +
                 std::to_string(best_.Preemptions()) +
                 " preemptions left; looking for another run that fails so");
       if (!FailsAlike(config)) {
-        contended += (static_cast<std::int64_t>(shared->result.contended) - contended) / 8;
+        const RunRecord& r = shared->result;
+        const std::uint64_t came =
+            config.strategy.where == Choice::kPoints ? r.focused : r.contended;
+        if (config.strategy.kind == Choice::kPct)
+          usual += (static_cast<std::int64_t>(came) - usual) / 8;
         continue;
       }
-      const Trace before = best_;
-      best_.seed = config.seed;
-      best_.strategy = ShowStrategy(config.strategy);
-      best_.deviations.assign(shared->result.deviations,
-                              shared->result.deviations + shared->result.count);
-      best_.steps = shared->result.steps;
-      ShrinkAll();
+      Trace another = best_;
+      another.seed = config.seed;
+      another.strategy = ShowStrategy(config.strategy);
+      another.deviations.assign(shared->result.deviations,
+                                shared->result.deviations + shared->result.count);
+      another.steps = shared->result.steps;
+      if (another.Preemptions() > kPromising) continue;
+      const Trace before = std::exchange(best_, another);
+      if (limit_ != best_.limit && !TrySurely()) {
+        best_ = before;
+        continue;
+      }
+      ShrinkSurely();
       const auto size = [](const Trace& t) {
         return std::pair(t.Preemptions(), t.deviations.size());
       };
@@ -144,6 +200,15 @@ class Shrinker {
   const std::string& last() const { return last_; }
 
  private:
+  // Whether the best fails under the whole limit.
+  bool TrySurely() {
+    const std::uint64_t usual = std::exchange(limit_, best_.limit);
+    const std::vector<Deviation> deviations = best_.deviations;
+    const bool fails = Try(deviations);
+    limit_ = usual;
+    return fails;
+  }
+
   template <class F>
   std::size_t Count(F which) const {
     return static_cast<std::size_t>(
@@ -171,7 +236,8 @@ class Shrinker {
   }
 
   // Makes the run; whether it fails as the trace does.
-  bool FailsAlike(const RunConfig& config) {
+  bool FailsAlike(RunConfig config) {
+    config.limit = limit_;
     const RunReport report = Run(config, true);
     runs_++;
     const std::string said = TellingLine(report.out);
@@ -184,6 +250,8 @@ class Shrinker {
   Clock::time_point pause_;  // of the trace that was given
   const std::function<void(const std::string&)>& progress_;
   Trace best_;
+  std::uint64_t limit_;  // of a run's steps: the trace's, or a share of it
+  std::size_t pairs_ = kPairs;
   std::uint64_t runs_ = 0;
   std::string last_;
 };
@@ -195,9 +263,9 @@ ShrinkResult ShrinkTrace(const Trace& trace, double seconds,
   const auto start = Clock::now();
   ShrinkResult result;
   Shrinker shrinker(trace, seconds, progress);
-  result.fails = shrinker.Try(trace.deviations);
+  result.fails = shrinker.TryGiven();
   if (result.fails) {
-    shrinker.ShrinkAll();
+    shrinker.ShrinkSurely();
     shrinker.ShrinkAnother();
   } else {
     result.problem = "it ends with " + shrinker.last();

@@ -20,7 +20,7 @@ struct ShrinkResult {
 // first injections, then leaps of time, then preemptions, then the other choices; in halves, quarters
 // and so on down to one by one, in the end two by two, until none can be spared or a share of the time is
 // up. If many preemptions are left then, looks for another run, of another seed, that fails in the same way
-// with less.
+// with less: no more than three, if there is one.
 ShrinkResult ShrinkTrace(const Trace& trace, double seconds,
                          const std::function<void(const std::string&)>& progress);
 
