@@ -36,11 +36,12 @@ for page in "$@"; do
         ;;
     esac
     commands=$((commands + 1))
-    echo "$page: $line"
+    start=$SECONDS
     wanted=0
     case $line in *"# exit status "*) wanted=${line##*# exit status } ;; esac
     bash -c "$command" >"$TEST_TMPDIR/out" 2>&1
     status=$?
+    echo "$page: $line: $((SECONDS - start)) s"
     if [ $status -ne "$wanted" ]; then
       echo "FAIL: $page: $line: status $status"
       tail -20 "$TEST_TMPDIR/out"

@@ -19,7 +19,8 @@ usage() {
 
 breaks the runtime with each MUTANT's patch (tests/mutation/patches) and shows which layer notices.
 MUTANT is a number, a name, or a pattern: 012, runqget-no-cas, 'copystack-*'. Without any it takes all
-of them. First the runtime as it is goes through all layers, and must survive.
+of them. It can also be a file, a patch of your own for sources of runtime/: ./mine.patch. First the
+runtime as it is goes through all layers, and must survive.
 
   --layers L,L       only these of conformance, tsan, storm, explore
   --for SECONDS      for each mutant, time for storm and for explore (default 20 each)
@@ -28,6 +29,8 @@ of them. First the runtime as it is goes through all layers, and must survive.
   --results FILE     where results are kept (default mutation.results in the current folder); what
                      is there is not run again, as long as its patch is the same
   --again            run it again all the same
+  --save FOLDER      when the explorer notices, put the trace there, and the program, for
+                     chaos report, replay and shrink (default for patches of your own: here)
   --list             say which mutants there are and what they break, run nothing
   --table            print the table of FILE as it stands, for docs/mutation.md, run nothing
   --json             print the results as JSON
@@ -59,6 +62,7 @@ budget=20
 jobs=1
 strategy=mix
 results=
+save=
 again=
 action=run
 json=
@@ -67,7 +71,7 @@ while [ $# -gt 0 ]; do
   option=$1
   shift
   case $option in
-    --layers | --for | --jobs | --results | --strategy)
+    --layers | --for | --jobs | --results | --save | --strategy)
       [ $# -gt 0 ] || wrong "$option wants a value"
       value=$1
       shift
@@ -90,6 +94,7 @@ while [ $# -gt 0 ]; do
       jobs=$value
       ;;
     --results) results=$value ;;
+    --save) save=$value ;;
     --strategy)
       [[ $value =~ ^[a-z0-9:@]+$ ]] || wrong "--strategy wants a name, not \"$value\""
       strategy=$value
@@ -116,6 +121,8 @@ execroot=${PWD%%/bazel-out/*}
 caller=${BUILD_WORKING_DIRECTORY:-$PWD}
 results=${results:-mutation.results}
 [[ $results == /* ]] || results=$caller/$results
+[[ $save == "" || $save == /* ]] || save=$caller/$save
+[ -z "$save" ] || [ -d "$save" ] || wrong "--save: $save is no folder"
 
 # Cases of the tests that are left out: those that start processes which are to die, and a few that
 # take long and tell nothing that the others do not.
@@ -130,9 +137,17 @@ TEST_CPU=20
 
 # ---- mutants
 
-patch_of() { printf '%s/patches/%s.patch' "$here" "$1"; }
+# Patches that are not ours, by mutant.
+declare -A own
+
+patch_of() { printf '%s' "${own[$1]-$here/patches/$1.patch}"; }
 # The header is «area: what is broken. Rule: what it violates.»
-header_of() { head -1 "$(patch_of "$1")"; }
+header_of() {
+  local header
+  header=$(head -1 "$(patch_of "$1")")
+  [[ -z ${own[$1]-} || $header == *": "*". Rule: "* ]] || header="anywhere: ${own[$1]}"
+  printf '%s\n' "$header"
+}
 what_of() {
   local header
   header=$(header_of "$1")
@@ -146,11 +161,41 @@ for file in "$here"/patches/*.patch; do
 done
 [ ${#all[@]} -gt 0 ] || broken "there are no patches in $here/patches"
 
+# add_own FILE: one more mutant, of this patch.
+add_own() {
+  local file=$1 name changed
+  [[ $file == /* ]] || file=$caller/$file
+  [ -f "$file" ] || wrong "$1: there is no such file"
+  changed=$(sed -nE 's|^\+\+\+ ([^\t ]+).*|\1|p' "$file")
+  [ -n "$changed" ] || wrong "$1 is not a patch as git diff writes it"
+  while IFS= read -r changed; do
+    case ${changed#b/} in
+      runtime/*.cc | runtime/*.S) ;;
+      runtime/*.h)
+        wrong "$1 changes ${changed#b/}, which programs are compiled with too: apply it to the tree" \
+          "(git apply $1), and run ./bazelw test //chaos/explore/scenarios:all"
+        ;;
+      *) wrong "$1 changes ${changed#b/}; only sources of runtime/ are broken here" ;;
+    esac
+  done <<<"$changed"
+  name=${file##*/}
+  name=${name%.*}
+  [[ $name =~ ^[A-Za-z0-9._-]+$ ]] || wrong "$1: a name of letters, digits, \".\", \"_\" and \"-\" is wanted"
+  [[ " ${all[*]} ${mutants[*]-} control " != *" $name "* ]] || wrong "$1: there is a mutant $name already"
+  own[$name]=$file
+  mutants+=("$name")
+  [ -n "$save" ] || save=$caller
+}
+
 if [ ${#patterns[@]} -eq 0 ]; then
   mutants=("${all[@]}")
 else
   mutants=()
   for pattern in "${patterns[@]}"; do
+    if [[ $pattern == */* || $pattern == *.patch || $pattern == *.diff ]]; then
+      add_own "$pattern"
+      continue
+    fi
     found=
     for name in "${all[@]}"; do
       # shellcheck disable=SC2053 # a pattern
@@ -332,7 +377,7 @@ make_objects() {
   mkdir -p "$objects"
   while read -r source; do
     object=${source##*/}
-    object=$objects/${object%.cc}.pic.o
+    object=$objects/${object%.*}.pic.o
     words=()
     while IFS= read -r word; do
       word=${word//@SOURCE@/$source}
@@ -424,10 +469,20 @@ name=mutant" timeout -s KILL $((seconds + 90)) "$program") >"$out" 2>&1 </dev/nu
         status=$?
         [ $status != 0 ] || continue
         explore_complaint $status "$out"
+        [ -z "$save" ] || [ ! -e "$program.trace" ] || save_trace "$program" "${folder##*/}"
         return
       done
       ;;
   esac
+}
+
+# save_trace PROGRAM MUTANT: what the explorer has found, and the program that it was found in.
+save_trace() {
+  local program=$save/$2-${1##*/explore-}
+  cp "$1" "$program" &&
+    sed "s|^program .*|program $program|" "$1.trace" >"$save/$2.trace" &&
+    say "$2: the trace is in $save/$2.trace; to look at it: ./bazelw run //chaos -- report $save/$2.trace" ||
+    say "$2: the trace cannot be put into $save"
 }
 
 storm_complaint() {
@@ -482,6 +537,10 @@ programs_of() {
   fi
   [ "$2" != storm ] || row=explore
   header=$(header_of "$1")
+  if ! grep -q "^$row ${header%%: *}: " "$here/areas"; then
+    grep "^$2 " "$kit/programs"
+    return
+  fi
   for name in $(sed -n "s/^$row ${header%%: *}: //p" "$here/areas"); do
     grep -E "^$2 ($name(_explore|_test_plain|_test_tsan)|storm_$name) " "$kit/programs"
   done
@@ -592,7 +651,11 @@ for mutant in "${mutants[@]}"; do
       ;;
     survived)
       if ! explained "$mutant"; then
-        say "$mutant survived, and tests/mutation/survivors does not explain it"
+        if [ -n "${own[$mutant]-}" ]; then
+          say "$mutant survived: no layer that was asked has noticed it"
+        else
+          say "$mutant survived, and tests/mutation/survivors does not explain it"
+        fi
         [ $status = 3 ] || status=1
       fi
       ;;
