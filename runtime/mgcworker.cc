@@ -61,7 +61,8 @@ bool parkWorker(g*, void* arg) {
   return true;
 }
 
-// Gives all goroutines of pp's queue to the others: its worker stays for long.
+// Gives all goroutines of pp's queue to the others: its worker stays for long. An M that has looked for work
+// while they were in no queue has parked by now; so somebody is woken for them, which Go leaves out.
 void drainRunq(p* pp) {
   gQueue q;
   std::int32_t n = 0;
@@ -75,6 +76,7 @@ void drainRunq(p* pp) {
   lock(&sched.lock);
   globrunqputbatch(&q, n);
   unlock(&sched.lock);
+  if (mainStarted) wakep();
 }
 
 // What the worker gp does on pp, on g0.

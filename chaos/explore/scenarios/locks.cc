@@ -1,5 +1,6 @@
-// Readers and writers of one lock, a mutex that is held for so long that its waiters starve, and semaphores
-// that share a queue of waiters: nobody is inside with a writer, each unit is handed on once, and all go on.
+// Readers and writers of one lock, a mutex that is held for so long that its waiters starve, several that
+// wait for one condition, and semaphores that share a queue of waiters: nobody is inside with a writer, each
+// unit is handed on once, and all go on.
 #include <atomic>
 
 #include "runtime/go.h"
@@ -22,6 +23,10 @@ struct Shared {
   sync::Mutex mu;
   int inside = 0;
   int entered = 0;
+
+  sync::Mutex shelf;
+  sync::Cond stocked{&shelf};
+  int stock = 0;
 
   static constexpr int kSemas = 5;
   runtime::atomic::Uint32 semas[kSemas];
@@ -66,6 +71,28 @@ void enters(Shared* s, int slow, chan<int> done) {
   done.send(0);
 }
 
+// One signal for each thing, sometimes without the lock: as many wake as there are things.
+void stocks(Shared* s, chan<int> done) {
+  for (int i = 0; i < kRounds; i++) {
+    s->shelf.Lock();
+    s->stock++;
+    if (i % 2 == 0) s->stocked.Signal();
+    s->shelf.Unlock();
+    if (i % 2 != 0) s->stocked.Signal();
+  }
+  done.send(0);
+}
+
+void fetches(Shared* s, chan<int> done) {
+  for (int i = 0; i < kRounds; i++) {
+    s->shelf.Lock();
+    while (s->stock == 0) s->stocked.Wait();
+    s->stock--;
+    s->shelf.Unlock();
+  }
+  done.send(0);
+}
+
 void gives(Shared* s, int which, chan<int> done) {
   for (int i = 0; i < kRounds; i++) {
     s->units++;
@@ -92,6 +119,10 @@ int main(int argc, char** argv) {
     for (int i = 0; i < kReaders; i++, n++) go(reader, s, done);
     for (int i = 0; i < kWriters; i++, n++) go(writer, s, done);
     for (int i = 0; i < 4; i++, n++) go(enters, s, i == 0 ? 2 : 0, done);
+    for (int i = 0; i < 3; i++, n += 2) {
+      go(fetches, s, done);
+      go(stocks, s, done);
+    }
     for (int i = 0; i < Shared::kSemas; i++, n += 2) {
       go(takes, s, i, done);
       go(gives, s, i, done);
@@ -99,6 +130,7 @@ int main(int argc, char** argv) {
     for (int i = 0; i < n; i++) done.recv();
     if (s->written != kWriters * kRounds) panic("a write was lost");
     if (s->entered != 4 * kRounds) panic("an entry was lost");
+    if (s->stock != 0) panic("a thing was lost");
     if (s->units != 0) panic("a unit was lost");
   });
 }

@@ -2,6 +2,7 @@
 is lost."""
 
 SCENARIOS = [
+    "allocation",
     "channels",
     "closing",
     "collector",
@@ -16,5 +17,6 @@ SCENARIOS = [
     "spinning",
     "sync",
     "syscalls",
+    "threads",
     "timers",
 ]
