@@ -296,6 +296,20 @@ GORT_INLINE bool sigfwdgo(std::uint32_t sig, const sigctxt& c) {
   return true;
 }
 
+// A goroutine that has no M has no stack for signals either. Go's handler would come here again by its own
+// fault, until the system ends the process without a word.
+[[noreturn]] GORT_NOINLINE void dieWithoutM(std::uint32_t sig, const sigctxt& c) {
+  char text[] = "fatal: signal 00 in a goroutine without an M, pc=0x0000000000000000\n";
+  constexpr uintptr kSignal = 14, kEnd = sizeof text - 2;
+  text[kSignal] = static_cast<char>('0' + sig / 10 % 10);
+  text[kSignal + 1] = static_cast<char>('0' + sig % 10);
+  uintptr pc = c.sigpc();
+  for (uintptr i = 1; i <= 16; i++, pc >>= 4) text[kEnd - i] = "0123456789abcdef"[pc & 15];
+  rawsyscall(SYS_write, 2, reinterpret_cast<long>(text), static_cast<long>(sizeof text - 1));
+  setsig(sig, sig_dfl);
+  dieFromSignal(sig);
+}
+
 }  // namespace
 
 // Called by gort_sigtramp with no limit in force.
@@ -303,6 +317,7 @@ extern "C" GORT_NOSPLIT void gort_sigtrampgo(int signo, siginfo_t* info, void* c
   auto sig = static_cast<std::uint32_t>(signo);
   sigctxt c{info, static_cast<ucontext_t*>(ctx)};
   g* gp = getg();
+  if (GORT_UNLIKELY(gp != nullptr && gp->m == nullptr)) dieWithoutM(sig, c);
   if (lookedAgain(sig, c, gp) || sigfwdgo(sig, c)) return;
   if (gp == nullptr) {
     if (sig == SIGPROF) {

@@ -67,6 +67,12 @@ expect 0 "no failure found in 300 runs" "$tool" explore "$toys" --runs 300 -- lo
 expect 1 "livelock: explore: livelock" "$tool" explore "$toys" --runs 3 --trace endless.trace -- endless
 expect 0 "2 of 2 times the same failure" "$tool" replay endless.trace --times 2
 
+# A goroutine that has lost its M cannot even say what has happened to it: where it was is shown.
+expect 132 "fatal: signal 04 in a goroutine without an M, pc=0x" env --default-signal=ILL "$plain" lost
+expect 1 "signal 4: fatal: signal # in a goroutine without an M" "$tool" explore "$toys" --runs 3 --trace lost.trace -- lost
+grep -q "lost  *.*toys.cc:" out || { echo "FAIL: not where it was"; tail -20 out; failed=1; }
+expect 0 "1 of 1 times the same failure" "$tool" replay lost.trace
+
 expect 2 "is not a program of gort" "$tool" explore /bin/true
 expect 2 "is of another mode" "$tool" explore "$plain"
 expect 2 "No such file" "$tool" explore ./nothing

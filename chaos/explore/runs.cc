@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <sstream>
 
 #include "chaos/explore/zygote.h"
+#include "chaos/rings.h"
 #include "chaos/waitfor.h"
 
 namespace gort::chaos {
@@ -39,14 +41,25 @@ std::string WithoutNumbers(const std::string& line) {
   return text;
 }
 
+// Where a run was that has left no more than the address.
+std::string PlaceOfDeath(const std::string& out) {
+  constexpr char kHead[] = "in a goroutine without an M, pc=";
+  const std::size_t at = out.rfind(kHead);
+  if (at == std::string::npos) return "";
+  std::string text;
+  for (const StackFrame& frame :
+       FramesOf(std::strtoull(out.c_str() + at + std::strlen(kHead), nullptr, 16)))
+    text += "      " + frame.function + "  " + frame.place + "\n";
+  return text;
+}
+
 }  // namespace
 
 std::string TellingLine(const std::string& out) {
   constexpr const char* kHeads[] = {
-      "fatal error: ", "panic: ",           "WARNING: ThreadSanitizer",
-      kReportBegin,    "explore: livelock", "ERROR: CHECK",
-      "explore: ",     "SIGSEGV: ",         "SIGBUS: ",
-      "SIGFPE: ",      "SIGILL: "};
+      "fatal error: ", "fatal: signal ",    "panic: ",      "WARNING: ThreadSanitizer",
+      kReportBegin,    "explore: livelock", "ERROR: CHECK", "explore: ",
+      "SIGSEGV: ",     "SIGBUS: ",          "SIGFPE: ",     "SIGILL: "};
   for (const char* head : kHeads) {
     std::istringstream in(out);
     for (std::string line; std::getline(in, line);)
@@ -120,6 +133,7 @@ RunReport Run(const RunConfig& config, bool keepOutput, const std::string& event
     report.outcome = "exit " + std::to_string(code);
   } else {
     report.outcome = "signal " + std::to_string(WTERMSIG(status));
+    report.out += PlaceOfDeath(report.out);
   }
   return report;
 }

@@ -9,6 +9,7 @@
 //   rare     as plain, but once only, in the middle of 3,000 steps
 //   loop     no bug: one goroutine reads an ordinary word, without any step, until the other one has set it
 //   endless  a loop without any step that does not end
+//   lost     a fault in a goroutine that has lost its M
 //   held     no bug at all
 //   alone    no bug: a million steps at which nobody else can go on
 //   both     no bug: a thousand steps each of two goroutines, so that all are scheduling points
@@ -151,6 +152,12 @@ void endless() {
   while (go_on == 0) continue;
 }
 
+// As a goroutine that two Ms run.
+void lost() {
+  runtime::getg()->m = nullptr;
+  __builtin_trap();
+}
+
 void both() {
   auto done = make_chan<int>(2);
   for (int i = 0; i < 2; i++)
@@ -179,5 +186,6 @@ int main(int argc, char** argv) {
     if (std::strcmp(which, "held") == 0) steps(40);
     if (std::strcmp(which, "alone") == 0) steps(1000000);
     if (std::strcmp(which, "both") == 0) both();
+    if (std::strcmp(which, "lost") == 0) lost();
   });
 }
