@@ -1,8 +1,9 @@
 #!/bin/bash
 # calibration_test.sh TOOL TOYS: runs out of N in which a strategy finds a toy's bug, from least to
 # most. A bug that a strategy must not find has most 0: chance would have to hold a thread back for
-# hundreds of steps in a row. Once in a thousand runs fairness does: it gives the turn to a thread that has
-# waited for it for 3,000 steps, wherever the other one is.
+# hundreds of steps in a row. To relay, fairness lends pct:2 the ordering that it lacks in one of a thousand runs:
+# it gives the turn to a thread that has waited for it for 3,000 steps, wherever the other one is, and with
+# sysmon at work in between the 120 steps of one goroutine take that long.
 set -u
 tool=$PWD/$1
 toys=$PWD/$2
@@ -31,7 +32,7 @@ update   pct:1    200    0    0
 update   random    40    8   40
 update   pct:2   1500    1  300
 relay    pct:1    200    0    0
-relay    pct:2   1000    0    2
+relay    pct:2   2000    0    9
 relay    pct:3   4000    1  400
 relay    random    40    4   40
 plain    burst    200    0    0

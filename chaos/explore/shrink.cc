@@ -16,16 +16,18 @@ using Clock = std::chrono::steady_clock;
 // Deviations up to which all pairs are tried; in other runs than the given one, of which there are many.
 constexpr std::size_t kPairs = 40;
 constexpr std::size_t kPairsOfOthers = 10;
-// More preemptions than that, and it is worth while to look for another run that fails in the same way.
+// More than that, and it is worth while to look for another run that fails in the same way.
 constexpr int kFewPreemptions = 3;
+constexpr int kFewInjections = 10;
 // Another one that has more of them at first does not become as small as that.
 constexpr int kPromising = 15;
 // Share of the time for the trace that was given, before that.
 constexpr double kFirstShare = 0.3;
 constexpr double kInject = 0.01;  // then, if the trace has injections
-// A run that does not end takes as long as its limit says, which is some forty runs that do. While it is made
-// small it is cut off after this share of that.
-constexpr std::uint64_t kImpatience = 8;
+// A run that does not end takes as long as its limit says, which can be a thousand runs that do. While it is
+// made small it is cut off after so many times the steps of the run without deviations, at least kPatient.
+constexpr std::uint64_t kPatience = 8;
+constexpr std::uint64_t kPatient = 250'000;
 
 class Shrinker {
  public:
@@ -40,7 +42,13 @@ class Shrinker {
   // The trace as it was given: whether it fails.
   bool TryGiven() {
     if (!TrySurely()) return false;
-    if (shared->result.steps >= limit_) limit_ /= kImpatience;
+    if (shared->result.steps < limit_) return true;
+    RunConfig config = ConfigOf(best_);
+    config.count = 0;
+    const RunReport report = Run(config, true);
+    runs_++;
+    if (!report.failed)
+      limit_ = std::min(limit_, std::max(kPatience * shared->result.steps, kPatient));
     return true;
   }
 
@@ -57,6 +65,9 @@ class Shrinker {
     return true;
   }
 
+  bool IsSmall() const {
+    return best_.Preemptions() <= kFewPreemptions && best_.Injections() <= kFewInjections;
+  }
   bool TimeIsUp() const { return Clock::now() >= std::min(pause_, end_); }
 
   // Takes out deviations of which `which` is true. True if any could be spared.
@@ -157,7 +168,7 @@ class Shrinker {
     std::int64_t places[] = {1000, 100, 10'000};
     pause_ = end_;
     pairs_ = kPairsOfOthers;
-    for (std::uint64_t i = 0; !TimeIsUp() && best_.Preemptions() > kFewPreemptions; i++) {
+    for (std::uint64_t i = 0; !TimeIsUp() && !IsSmall(); i++) {
       RunConfig config;
       config.seed = first.seed + i;
       config.strategy = turns[i % std::size(turns)];
@@ -165,8 +176,9 @@ class Shrinker {
       config.k = static_cast<std::uint64_t>(usual);
       config.inject = first.Injections() > 0 ? kInject : 0;
       progress_("shrink: " + std::to_string(runs_) + " runs, " +
-                std::to_string(best_.Preemptions()) +
-                " preemptions left; looking for another run that fails so");
+                std::to_string(best_.Preemptions()) + " preemptions and " +
+                std::to_string(best_.Injections()) +
+                " injections left; looking for another run that fails so");
       if (!FailsAlike(config)) {
         const RunRecord& r = shared->result;
         const std::uint64_t came =
@@ -181,7 +193,7 @@ class Shrinker {
       another.deviations.assign(shared->result.deviations,
                                 shared->result.deviations + shared->result.count);
       another.steps = shared->result.steps;
-      if (another.Preemptions() > kPromising) continue;
+      if (another.Preemptions() > kPromising || another.Injections() > 10 * kPromising) continue;
       const Trace before = std::exchange(best_, another);
       if (limit_ != best_.limit && !TrySurely()) {
         best_ = before;
@@ -189,7 +201,7 @@ class Shrinker {
       }
       ShrinkSurely();
       const auto size = [](const Trace& t) {
-        return std::pair(t.Preemptions(), t.deviations.size());
+        return std::pair(t.Preemptions() + t.Injections(), t.deviations.size());
       };
       if (size(before) <= size(best_)) best_ = before;
     }

@@ -4,7 +4,7 @@
 //   order    depth 1: one goroutine's last step has to come after the other's, which has as many
 //   patience depth 1: as order, but the late one has 400 steps less to go
 //   update   depth 2: in the 60 steps between load and store of a counter come the other one's
-//   relay    depth 3: one goroutine has to stop in a stretch of 200 steps, and then the other one, too
+//   relay    depth 3: one goroutine has to stop in a stretch of 100 steps, and then the other one, too
 //   plain    depth 2, in ordinary memory: one goroutine's adding comes between another one's load and store
 //   rare     as plain, but once only, in the middle of 3,000 steps
 //   loop     no bug: one goroutine reads an ordinary word, without any step, until the other one has set it
@@ -18,6 +18,7 @@
 
 #include "runtime/go.h"
 #include "runtime/stubs.h"
+#include "runtime/time.h"
 
 using namespace gort;
 using runtime::atomic::Uint32;
@@ -74,23 +75,24 @@ void update() {
 }
 
 // The first goroutine says 1, and 2 if it has an answer by then; the second answers the 1, and must not
-// hear the 2 by then.
+// hear the 2 by then. Nobody else waits for a turn when it begins.
 void relay() {
+  time::Sleep(time::Millisecond);
   auto done = make_chan<int>(2);
   go([=] {
     meet();
-    steps(40);
+    steps(20);
     x.Store(1);
-    steps(200);
+    steps(100);
     if (y.Load() == 1) x.Store(2);
     done.send(0);
   });
   go([=] {
     meet();
-    steps(40);
+    steps(20);
     if (x.Load() == 1) {
       y.Store(1);
-      steps(200);
+      steps(100);
       if (x.Load() == 2) found();
     }
     done.send(0);
