@@ -86,6 +86,25 @@ void neverEmpty() {
   if (n->received != kInside) panic("what a closed channel held was lost, or received twice");
 }
 
+// Nobody else receives: what the poller does not get is lost.
+void onePolls() {
+  auto* n = make<Counts>();
+  auto c = make_chan<int>(2);
+  auto done = make_chan<int>(2);
+  go(polls, n, c, done);
+  go([=] {
+    for (int i = 0; i < 2; i++) {
+      runtime::Gosched();
+      c.send(i);
+    }
+    c.close();
+    done.send(0);
+  });
+  done.recv();
+  done.recv();
+  if (n->received != 2) panic("the end was told before the last value");
+}
+
 void run(int buffer) {
   auto* n = make<Counts>();
   auto c = make_chan<int>(buffer);
@@ -108,6 +127,9 @@ int main(int argc, char** argv) {
   return gort::Main(argc, argv, [] {
     run(0);
     run(2);
-    for (int i = 0; i < 4; i++) neverEmpty();
+    for (int i = 0; i < 4; i++) {
+      neverEmpty();
+      onePolls();
+    }
   });
 }

@@ -1,6 +1,6 @@
 // Readers and writers of one lock, a mutex that is held for so long that its waiters starve, several that
-// wait for one condition, and semaphores that share a queue of waiters: nobody is inside with a writer, each
-// unit is handed on once, and all go on.
+// wait for one condition, rounds of work that are waited for, and semaphores that share a queue of waiters:
+// nobody is inside with a writer, each unit is handed on once, and all go on.
 #include <atomic>
 
 #include "runtime/go.h"
@@ -27,6 +27,9 @@ struct Shared {
   sync::Mutex shelf;
   sync::Cond stocked{&shelf};
   int stock = 0;
+
+  sync::WaitGroup group;
+  std::atomic<int> parts{0};
 
   static constexpr int kSemas = 5;
   runtime::atomic::Uint32 semas[kSemas];
@@ -93,6 +96,26 @@ void fetches(Shared* s, chan<int> done) {
   done.send(0);
 }
 
+// Both wait for both parts of each round.
+void rounds(Shared* s, chan<int> done) {
+  for (int i = 0; i < kRounds; i++) {
+    s->group.Add(2);
+    for (int j = 0; j < 2; j++)
+      go([s] {
+        s->parts++;
+        s->group.Done();
+      });
+    go([s, i, done] {
+      s->group.Wait();
+      if (s->parts < 2 * (i + 1)) panic("a part was not waited for");
+      done.send(0);
+    });
+    s->group.Wait();
+    if (s->parts != 2 * (i + 1)) panic("a part was not waited for");
+    done.recv();
+  }
+}
+
 void gives(Shared* s, int which, chan<int> done) {
   for (int i = 0; i < kRounds; i++) {
     s->units++;
@@ -127,6 +150,7 @@ int main(int argc, char** argv) {
       go(takes, s, i, done);
       go(gives, s, i, done);
     }
+    rounds(s, make_chan<int>());
     for (int i = 0; i < n; i++) done.recv();
     if (s->written != kWriters * kRounds) panic("a write was lost");
     if (s->entered != 4 * kRounds) panic("an entry was lost");

@@ -1,5 +1,5 @@
 // Goroutines that call functions and never wait, without signals to stop them, while others stop the world,
-// collect and grow deep stacks: each request to stop is seen at the next call.
+// collect and grow deep stacks: each request to stop is seen at the next call, and who waits for a P gets one.
 #include <atomic>
 #include <cstdlib>
 
@@ -53,6 +53,9 @@ int main(int argc, char** argv) {
       runtime::semrelease(&runtime::worldsema);
       if (passed != runtime::GOMAXPROCS(0)) panic("a P has not passed, or twice");
     }
+    // No P is left for who waits, unless sysmon takes one.
+    runtime::GOMAXPROCS(kSpinners);
+    for (int i = 0; i < 2; i++) runtime::Gosched();
     stop.Store(1);
     for (int i = 0; i < kSpinners + 1; i++) done.recv();
   });
