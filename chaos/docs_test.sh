@@ -37,11 +37,12 @@ for page in "$@"; do
     esac
     commands=$((commands + 1))
     start=$SECONDS
+    printf '%s: %s' "$page" "$line"
     wanted=0
     case $line in *"# exit status "*) wanted=${line##*# exit status } ;; esac
     bash -c "$command" >"$TEST_TMPDIR/out" 2>&1
     status=$?
-    echo "$page: $line: $((SECONDS - start)) s"
+    echo ": $((SECONDS - start)) s"
     if [ $status -ne "$wanted" ]; then
       echo "FAIL: $page: $line: status $status"
       tail -20 "$TEST_TMPDIR/out"

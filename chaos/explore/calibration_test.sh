@@ -32,7 +32,7 @@ update   pct:1    200    0    0
 update   random    40    8   40
 update   pct:2   1500    1  300
 relay    pct:1    200    0    0
-relay    pct:2   2000    0    9
+relay    pct:2   1000    0    2
 relay    pct:3   4000    1  400
 relay    random    40    4   40
 plain    burst    200    0    0

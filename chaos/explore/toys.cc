@@ -75,7 +75,8 @@ void update() {
 }
 
 // The first goroutine says 1, and 2 if it has an answer by then; the second answers the 1, and must not
-// hear the 2 by then. Nobody else waits for a turn when it begins.
+// hear the 2 by then. It begins when the program has come to rest, so that few wait for a turn already; the time
+// is virtual where this is explored.
 void relay() {
   time::Sleep(time::Millisecond);
   auto done = make_chan<int>(2);

@@ -4,10 +4,10 @@
 // given out twice.
 #include <cstdlib>
 
+#include "runtime/go.h"
 #include "runtime/goruntime.h"
 #include "runtime/proc.h"
 #include "runtime/sema.h"
-#include "runtime/go.h"
 #include "runtime/sync.h"
 
 using namespace gort;
