@@ -76,12 +76,16 @@ void MoveStack(runtime::g* gp) {
 }
 
 void Preempt(runtime::g* gp) {
+  const runtime::m* self = CurrentM();
+  // Who has no P does not hold up a change of allp, and must not read it.
+  if (self == nullptr || self->p == nullptr) return;
+  // A handler may have interrupted the sanitizer, which preemptone would call again.
+  if (runtime::raceenabled && runtime::getg() == self->gsignal) return;
   const std::int32_t n = runtime::allp.len;
   if (n <= 0) return;
   runtime::p* pp =
       runtime::allp[static_cast<std::int32_t>(dice.Below(static_cast<std::uint64_t>(n)))];
-  const runtime::m* self = CurrentM();
-  if (pp == nullptr || self == nullptr) return;
+  if (pp == nullptr) return;
   if (pp->m != self) {
     calling = true;
     runtime::preemptone(pp);

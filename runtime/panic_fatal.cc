@@ -130,7 +130,7 @@ GORT_NOSPLIT GORT_NOINLINE void fatal(const char* s) {
 
 void startpanicFromSignal() { startpanic_m(); }
 
-bool panickingNow() { return panicking.Load() != 0; }
+GORT_SIGNALSAFE bool panickingNow() { return panicking.Load() != 0; }
 
 // Oldest first, so that each stands above the one that came while its deferred calls ran. Runs after
 // preprintpanics.

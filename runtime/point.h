@@ -139,6 +139,7 @@
   X(sigsend_before_wakeup, "sigqueue.cc", "in a handler, state changed, receiver not woken")       \
   X(signalwaituntilidle_begin, "sigqueue.cc", "a signal is unwanted, one may be on its way")       \
   X(signal_enable_before_wanted, "sigqueue.cc", "inuse is set, the signal is not wanted yet")      \
+  X(preemptone_has_slot, "proc_sysmon.cc", "about to store a request to another thread's limit")   \
   X(preemptm_before_signal, "signal_unix.cc", "signalPending is set, the signal not sent")         \
   X(needm_locked, "proc_extram.cc", "all signals blocked, the lock of the extra Ms held")          \
   X(netpollbreak_after_cas, "netpoll.cc", "the flag is set, the poller not woken")                 \

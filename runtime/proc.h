@@ -200,6 +200,9 @@ bool mDoFixup();
 // From a signal handler that waits for a thread which is making such a call.
 void mDoFixupAndOSYield();
 void mexit(bool osStack);
+// mp's thread, which is about to end or to give mp up, has its limit to itself again: waits for whoever is
+// about to store a request there.
+void withdrawstackguard(m* mp);
 void checkmcount();  // sched.lock must be held
 std::int32_t mcount();
 void mput(m* mp);  // sched.lock must be held

@@ -149,7 +149,7 @@ void dropm(const stack_t* altstack, sigset mask) {
   gp->syscallsp = 0;
   sched.ngsys.Add(1);
   rawsyscall(SYS_sigaltstack, reinterpret_cast<long>(altstack), 0);
-  mp->stackguardslot.Store(nullptr);
+  withdrawstackguard(mp);
   setg(nullptr);
   setstackguard(0);
   lock2(&extraM.lock);

@@ -190,6 +190,11 @@ GORT_NOSPLIT void mstart(m* mp) {
   mexit(true);
 }
 
+void withdrawstackguard(m* mp) {
+  mp->stackguardslot.Store(nullptr);
+  while (mp->stackguardusers.Load() != 0) osyield();
+}
+
 void mexit(bool) {
   m* mp = getg()->m;
   if (mp == &m0) {
@@ -234,7 +239,7 @@ void mexit(bool) {
   // The thread's stack is the C library's to free. This tells allocm that m and g0 may be used again;
   // nothing below touches them.
   mp->lockedExt = 0;
-  mp->stackguardslot.Store(nullptr);
+  withdrawstackguard(mp);
   setg(nullptr);
   setstackguard(0);
   mp->freeWait.Store(freeMRef);

@@ -431,6 +431,8 @@ void injectglist(gList* glist) {
     qsize -= n;
   }
   if (!q.empty()) runqputbatch(pp, &q, qsize);
+  // A P may have become idle since npidle was read, when the goroutines were in no queue yet.
+  wakep();
 }
 
 void schedule() {

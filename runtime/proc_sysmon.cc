@@ -196,8 +196,14 @@ bool preemptone(p* pp) {
   gp->stackguard0 = stackPreempt;
   // Every prologue compares with the thread's copy. If another goroutine has come to that M in the
   // meantime, it sees one request in vain.
-  if (atomic::Uintptr* slot = mp->stackguardslot.LoadRelaxed(); slot != nullptr)
+  // Counted before the load, both sequentially consistent: either the thread, when it ends, sees us, or we
+  // see its null.
+  mp->stackguardusers.Add(1);
+  if (atomic::Uintptr* slot = mp->stackguardslot.Load(); slot != nullptr) {
+    POINT(preemptone_has_slot);
     slot->StoreRelaxed(stackPreempt);
+  }
+  mp->stackguardusers.Add(-1u);
   if (dbg.asyncpreemptoff == 0) {
     pp->preempt = true;
     preemptM(mp);

@@ -282,9 +282,11 @@ struct m {
   atomic::Racy<struct p*> p;
   atomic::Racy<struct p*> nextp;  // p to acquire on wake-up; written before notewakeup(park)
   struct p* oldp;  // p held before the system call
-  // Address of this thread's %fs:112, so that others can store stackPreempt there.
-  // Written once by the thread itself at start; null before.
+  // Address of this thread's %fs:112, so that others can store stackPreempt there. Written by the thread
+  // itself; null before it runs, and once it ends or gives this M up (withdrawstackguard). Whoever stores
+  // there without g's scan bit counts in stackguardusers while he has the address.
   atomic::Pointer<atomic::Uintptr> stackguardslot;
+  atomic::Uint32 stackguardusers;
 
   // Kernel thread id, 0 before the thread runs. Written once by the thread; signalM reads it.
   atomic::Racy<std::uint64_t> procid;

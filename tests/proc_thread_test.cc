@@ -268,3 +268,57 @@ TEST_CASE("thread exhaustion by blocking system calls") {
                                   "fatal error: thread exhaustion"),
                 r.str());
 }
+
+#if GORT_POINTS
+
+namespace {
+
+enum : int { idle, ready, asking, has, gone };
+std::atomic<int> stage{idle};
+std::atomic<runtime::m*> ending;
+std::atomic<bool> endedEarly{false};
+
+// Whoever is about to store a request to the thread's limit stays there until the thread has ended, or gives
+// up waiting for that.
+void holdRequest(runtime::Point p) {
+  int want = asking;
+  if (p != runtime::Point::preemptone_has_slot || !stage.compare_exchange_strong(want, has)) return;
+  runtime::m* mp = ending;
+  while (mp->stackguardslot.Load() != nullptr) {
+  }
+  for (int i = 0; i < 10000 && !endedEarly; i++) {
+    endedEarly = mp->freeWait.Load() == runtime::freeMRef;
+    runtime::osyield();
+  }
+  stage = gone;
+}
+
+}  // namespace
+
+TEST_CASE("a thread ended, and its limit was written to afterwards") {
+  Result r = run_child(
+      [] {
+        runtime::pointHook = holdRequest;
+        Main(0, nullptr, [] {
+          runtime::LockOSThread();  // here, on the thread that does not end
+          go([] {
+            runtime::LockOSThread();
+            ending = runtime::getg()->m;
+            stage = ready;
+            while (stage != has) {
+            }
+            // And its thread ends with it.
+          });
+          while (stage != ready) runtime::Gosched();
+          runtime::p* pp = ending.load()->p;
+          stage = asking;
+          runtime::systemstack([=] { runtime::preemptone(pp); });
+          while (stage != gone) runtime::Gosched();
+          CHECK_GO(!endedEarly);
+        });
+      },
+      {{"GOMAXPROCS", "2"}, {"GODEBUG", "asyncpreemptoff=1"}});
+  CHECK_MESSAGE(r.status == 0, r.str());
+}
+
+#endif

@@ -64,6 +64,8 @@ expect 0 "no failure found in 20 runs" "$tool" explore "$toys" --runs 20 --focus
 
 # Loops that make no step are interrupted, and told from one that does not end.
 expect 0 "no failure found in 300 runs" "$tool" explore "$toys" --runs 300 -- loop
+expect 0 "no failure found in 100 runs" "$tool" explore "$toys" --runs 100 --strategy pct:1 -- instep
+expect 0 "no failure found in 100 runs" "$tool" explore "$toys" --runs 100 -- instep
 expect 1 "livelock: explore: livelock" "$tool" explore "$toys" --runs 3 --trace endless.trace -- endless
 expect 0 "2 of 2 times the same failure" "$tool" replay endless.trace --times 2
 

@@ -1,7 +1,7 @@
 // A schedule: what a run does by default, and where it leaves that.
 //
-// The default is made of rules that need no choice (Rule): a thread goes on until it waits, yields, or
-// another one could have run for kFairness steps and has not. Who goes on then is, by one rule, who has
+// The default is made of rules that need no choice (Rule): a thread goes on until it waits, yields (which
+// may take effect some steps later, turn.cc), or another one could have run for kFairness steps and has not. Who goes on then is, by one rule, who has
 // waited longest for the turn; by the other one, who has the highest priority. Both hold a thread that was
 // preempted back until no other can go on, or until those kFairness steps are over. A run is the default
 // and its deviations. Each says: when this thread is at this step of its own, do that instead. So a

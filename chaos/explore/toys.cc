@@ -10,6 +10,8 @@
 //   loop     no bug: one goroutine reads an ordinary word, without any step, until the other one has set it
 //   endless  a loop without any step that does not end
 //   lost     a fault in a goroutine that has lost its M
+//   instep   no bug: one goroutine sets a word, clears it and yields, until another, which yields as well,
+//            has seen it set
 //   held     no bug at all
 //   alone    no bug: a million steps at which nobody else can go on
 //   both     no bug: a thousand steps each of two goroutines, so that all are scheduling points
@@ -161,6 +163,26 @@ void lost() {
   __builtin_trap();
 }
 
+void instep() {
+  auto done = make_chan<int>(2);
+  go([=] {
+    while (y.Load() == 0) {
+      x.Store(1);
+      steps(20);
+      x.Store(0);
+      runtime::Gosched();
+    }
+    done.send(0);
+  });
+  go([=] {
+    while (x.Load() == 0) runtime::Gosched();
+    y.Store(1);
+    done.send(0);
+  });
+  done.recv();
+  done.recv();
+}
+
 void both() {
   auto done = make_chan<int>(2);
   for (int i = 0; i < 2; i++)
@@ -186,6 +208,7 @@ int main(int argc, char** argv) {
     if (std::strcmp(which, "rare") == 0) rare();
     if (std::strcmp(which, "loop") == 0) loop();
     if (std::strcmp(which, "endless") == 0) endless();
+    if (std::strcmp(which, "instep") == 0) instep();
     if (std::strcmp(which, "held") == 0) steps(40);
     if (std::strcmp(which, "alone") == 0) steps(1000000);
     if (std::strcmp(which, "both") == 0) both();

@@ -42,6 +42,12 @@ constexpr std::int64_t kSpentFuel = runtime::explore::kFuel / kAccesses;
 // steps between two. Some of them spin; by then each has had the turn often.
 constexpr int kRingLooks = 5;
 constexpr std::uint64_t kRingLookEvery = 20'000;
+// Threads that wait for each other and yield all the time fall into step, and each has its turn only where
+// the others have stopped for theirs. So once a thread has yielded kYieldsAtOnce times, one in
+// kYieldsToOneLate of its yields comes up to kLateSteps of its steps later.
+constexpr std::uint32_t kYieldsAtOnce = 100;
+constexpr std::uint32_t kYieldsToOneLate = 4;
+constexpr std::uint64_t kLateSteps = 200;
 // Between the explorer's frames and those of what a signal handler asks it: the kernel's frame lies
 // elsewhere, on the signal stack.
 constexpr std::size_t kNestedGap = 4096;
@@ -55,6 +61,8 @@ struct Thread {
   std::uint64_t lastTurn;  // number of its last turn
   std::uint64_t waitNumber;  // order of waiters of one futex
   std::uint64_t ready;  // runnable: result->contended when it became that, or lost the turn
+  std::uint32_t yields;  // so far
+  std::uint64_t late;  // v.steps at which its last yield gives the turn away; 0: nothing is owed
   std::uint32_t nextDeviation;  // replay: index of its first one not yet passed; config.count: none
 };
 
@@ -199,6 +207,8 @@ void Grant() {
     budget = std::min(budget, std::max<std::int64_t>(patience, 1));
   }
   if (config.choices && contended) budget = 1;
+  if (Self().late != 0)
+    budget = std::min(budget, static_cast<std::int64_t>(Self().late - Self().v.steps));
   budget = std::min(budget, Lenience());
   budget = std::min(
       budget, static_cast<std::int64_t>(nextRingLook - std::min(result->steps, nextRingLook)));
@@ -293,6 +303,7 @@ void SwitchTo(int next, Reason reason) {
   if (next == self) return;
   threads[self].lastTurn = ++turnNumber;
   threads[self].ready = result->contended;
+  threads[self].late = 0;
   result->switches++;
   current = next;
   threads[next].preempted = false;
@@ -441,6 +452,9 @@ void AfterSteps(std::uint32_t site = runtime::explore::kNoSite) {
   const bool woken = now > runnable;
   if (Lenience() <= 0) {
     Decide(Reason::kFairness);
+  } else if (Self().late != 0 && Self().late <= Self().v.steps) {
+    Self().late = 0;
+    Decide(Reason::kYield);
   } else if (woken) {
     Decide(Reason::kWoken);
   } else if (config.replay ? DeviatesHere() || (config.choices && contended)
@@ -596,6 +610,17 @@ void SleepOn(const volatile void* futex, std::int64_t ns) {
   WaitForTurn();
 }
 
+// Whether this yield comes later. Nothing but the thread and its yields so far decides that, so that a
+// replay need not know.
+bool Postpones() {
+  Thread& self = Self();
+  if (++self.yields <= kYieldsAtOnce || self.late != 0) return false;
+  Sequence sequence(DeriveSeed(self.yields, static_cast<std::uint64_t>(current)));
+  if (sequence.Below(kYieldsToOneLate) != 0) return false;
+  self.late = self.v.steps + (1 + sequence.Below(kLateSteps)) * static_cast<std::uint64_t>(grain);
+  return true;
+}
+
 void Answer(Request* r) {
   switch (r->kind) {
     case Kind::kLoad:
@@ -622,6 +647,8 @@ void Answer(Request* r) {
     case Kind::kPause: {
       Account(1);
       Expire();
+      if (Postpones()) return;
+      Self().late = 0;
       Decide(Reason::kYield);
       return;
     }

@@ -1,6 +1,7 @@
 // Goroutines give things to a Pool and take things out, their own and those of other Ps, while collections
 // empty it and the number of Ps changes: what was given in comes out once at most, and whole.
 #include <atomic>
+#include <cstdlib>
 
 #include "runtime/go.h"
 #include "runtime/sync.h"
@@ -25,6 +26,9 @@ void take(Thing* t) {
   if (t == nullptr) return;
   if (t->taken++ != 0) panic("a thing has come out of the pool twice");
   if (t->id == 0 || t->id != t->again) panic("a thing is not what was given");
+  // Nobody else has it now; a collection may go by.
+  if (t->id % 2 == 0) runtime::Gosched();
+  if (t->id == 0 || t->id != t->again) panic("a thing was freed early");
 }
 
 void giver(int number, chan<int> done) {
@@ -49,6 +53,8 @@ void taker(int number, chan<int> done) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // What is freed is overwritten, and marks are checked.
+  setenv("GODEBUG", "clobberfree=1,gccheckmark=1", 0);
   return gort::Main(argc, argv, [] {
     auto done = make_chan<int>(kGivers + kTakers + 1);
     for (int i = 0; i < kGivers; i++) go(giver, i + 1, done);

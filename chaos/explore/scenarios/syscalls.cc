@@ -1,5 +1,6 @@
 // Goroutines in short and in long system calls, one of them locked to its thread, while sysmon takes
 // their Ps, the world is stopped and the number of Ps changes: every call returns, and nothing runs twice.
+// In the end there is one P, which one goroutine takes into its calls and all others wait for.
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,7 +16,8 @@ namespace {
 
 constexpr int kCallers = 4;
 constexpr int kCalls = 6;
-constexpr unsigned kLong = 60;  // microseconds, more than sysmon lets a P stay in a system call
+// Microseconds, more than sysmon lets a P stay in a system call: when somebody waits for it, when nobody does.
+constexpr unsigned kLong = 60, kVeryLong = 30000;
 
 // Who is at work right now: each goroutine has a number and sets its own bit.
 std::atomic<unsigned> working;
@@ -63,5 +65,14 @@ int main(int argc, char** argv) {
       done.send(0);
     });
     for (int i = 0; i < kCallers + 3; i++) done.recv();
+    runtime::GOMAXPROCS(1);
+    go([=] {
+      for (int i = 0; i < 3; i++) {
+        runtime::cgocall([] { runtime::usleep(kVeryLong); });
+        syscall::Getpid();
+      }
+      done.send(0);
+    });
+    done.recv();
   });
 }
