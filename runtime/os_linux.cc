@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include <iterator>
+
 #include "panic_throw.h"
 #include "print.h"
 #include "proc.h"
@@ -151,7 +153,13 @@ GORT_SIGNALSAFE void osyield() {
 }
 
 std::int32_t getproccount() {
-  if (explore::on()) return explore::processors;
+  if (explore::on()) {
+    // Drawn for each run. Where there are few Ps, one that was lost comes back in somebody else's hands.
+    constexpr std::int32_t fewer[] = {2, 2, 3};
+    unsigned char drawn = 0;
+    getRandomData(&drawn, 1);
+    return drawn % 2 == 0 ? explore::processors : fewer[drawn / 2 % std::size(fewer)];
+  }
   unsigned long mask[1024] = {};
   long n = rawsyscall(SYS_sched_getaffinity, 0, sizeof mask, ptrarg(mask));
   if (n < 0) return 1;

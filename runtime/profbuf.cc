@@ -55,6 +55,9 @@ void profBuf::close() {
 
 profBuf::readResult profBuf::read(std::uint64_t* dst, int maxdata, void** dsttags, int maxtags) {
   for (;;) {
+    // Before w and overflow: whoever sees the end sees all that was written before it. (Go looks last, and may
+    // tell the end before the last records.)
+    const bool over = eof.Load() > 0;
     profIndex br = rNext;
     profIndex bw{w.Load()};
     int numData = countSub(bw.dataCount(), br.dataCount());
@@ -71,7 +74,7 @@ profBuf::readResult profBuf::read(std::uint64_t* dst, int maxdata, void** dsttag
         dsttags[0] = nullptr;
         return {n, 1, false};
       }
-      if (eof.Load() > 0) return {0, 0, true};
+      if (over) return {0, 0, true};
       if ((bw.v & profWriteExtra) != 0) {
         // Something besides records was announced: look again with the mark taken off, or with
         // what has changed meanwhile.

@@ -101,12 +101,14 @@ GORT_TEST("what has no room is counted, with the time of the first") {
 GORT_TEST("a writer and a reader at the same time lose nothing that is not counted") {
   profBuf* b = profBuf::make(1, 128, 32);
   constexpr std::uint64_t total = 20000;
-  go([b] {
+  auto closed = make_chan<bool>();
+  go([=] {
     for (std::uint64_t id = 1; id <= total; id++) {
       put(b, id, static_cast<std::uint32_t>(id % 7));
       if (id % 16 == 0) runtime::Gosched();
     }
     b->close();
+    closed.send(true);
   });
   auto* rd = make<reader>();
   std::uint64_t seen = 0, last = 0;
@@ -128,5 +130,36 @@ GORT_TEST("a writer and a reader at the same time lose nothing that is not count
     }
   }
   CHECK_GO(seen == total);
+  closed.recv();
   b->free();
+}
+
+// Reader and writer meet at the end again and again.
+GORT_TEST("the reader of a profile was told of its end before the last record") {
+  constexpr int rounds = 1000;
+  auto next = make_chan<profBuf*>(), closed = make_chan<profBuf*>();
+  go([=] {
+    for (profBuf* b : next) {
+      put(b, 1, 2);
+      b->close();
+      closed.send(b);
+    }
+  });
+  auto* rd = make<reader>();
+  for (int i = 0; i < rounds; i++) {
+    profBuf* b = profBuf::make(1, 128, 32);
+    next.send(b);
+    int seen = 0;
+    for (;;) {
+      rd->read(b);
+      if (rd->r.eof) break;
+      if (rd->r.ndata > 0)
+        seen++;
+      else if (runtime::fastrandn(64) == 0)
+        runtime::Gosched();
+    }
+    CHECK_GO(seen == 1);
+    closed.recv()->free();
+  }
+  next.close();
 }

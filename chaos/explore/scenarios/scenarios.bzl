@@ -22,6 +22,7 @@ SCENARIOS = [
     "sleepers",
     "spinning",
     "stacks",
+    "stops",
     "sync",
     "syscalls",
     "threads",
