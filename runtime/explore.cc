@@ -11,6 +11,7 @@ std::int64_t gort_explore_fuel = kFuel;
 void (*gort_explorer)(Request*);
 std::int64_t gort_explore_memory;
 std::uint32_t gort_explore_sitemask;
+std::uint32_t gort_explore_sitefactor = 1;
 std::uint32_t gort_explore_site = kNoSite;
 std::uint32_t gort_explore_memorysite = kNoSite;
 bool gort_explore_arrived;

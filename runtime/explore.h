@@ -86,6 +86,8 @@ extern std::int64_t gort_explore_memory;
 // The sites at whose steps the explorer is asked: those whose hash, under the mask, is one of these; of atomic
 // operations and of ordinary loads and stores. kNoSite: at none.
 extern std::uint32_t gort_explore_sitemask;
+// Of SiteHash, odd. Another one in each run: two sites that one run takes for the same the next one tells apart.
+extern std::uint32_t gort_explore_sitefactor;
 extern std::uint32_t gort_explore_site;
 extern std::uint32_t gort_explore_memorysite;
 // It is asked for that reason.
@@ -101,8 +103,8 @@ void gort_explore_step(Kind kind, const volatile void* addr);
 inline constexpr std::int64_t kFuel = 1 << 14;  // explore_amd64.S has it as well
 inline constexpr std::uint32_t kNoSite = ~std::uint32_t(0);
 // The hash of a site at `address`; 16 bits. explore_amd64.S has it as well.
-constexpr std::uint32_t SiteHash(std::uintptr_t address) {
-  return static_cast<std::uint32_t>(address) * 0x9e3779b1u >> 16;
+inline std::uint32_t SiteHash(std::uintptr_t address) {
+  return static_cast<std::uint32_t>(address) * gort_explore_sitefactor >> 16;
 }
 
 // Called at the beginning of Main when not null. It may fork, and returns in each process that is to
@@ -111,7 +113,7 @@ extern void (*beforeMain)();
 
 GORT_INLINE void step(Kind kind, const volatile void* addr) { gort_explore_step(kind, addr); }
 
-// The processors that the program is told of.
+// The most processors that the program is told of.
 inline constexpr std::int32_t processors = 4;
 
 // A capacity: the usual one, or the small one where programs are explored. They end soon, and come that

@@ -41,7 +41,8 @@ gort_explore_call:
 // Whether the caller of a function that has pushed nothing is one of the sites that the explorer waits for
 // (SiteHash). Equal if so; eax is 0 in any case.
     .macro arrives site
-    imull $0x9e3779b1, (%rsp), %eax
+    movl (%rsp), %eax
+    imull gort_explore_sitefactor(%rip), %eax
     shrl $16, %eax
     andl gort_explore_sitemask(%rip), %eax
     cmpl \site(%rip), %eax

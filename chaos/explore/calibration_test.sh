@@ -47,7 +47,7 @@ plain    sites    600    0    0
 plain    sites@memory 600 20 300
 rare     burst@memory 1000 0  1
 rare     pct:2@memory 3000 0  2
-rare     sites@memory 3000 4 75
+rare     sites@memory 3000 2 75
 held     mix      200    0    0
 held     sites@memory 400 0   0
 TABLE

@@ -799,6 +799,8 @@ void BeginRun(const RunConfig& c, RunRecord* r) {
   result->now = 1 + static_cast<std::int64_t>(pace.Below(1000000000));
   rule = MakeRule(c.strategy, DeriveSeed(c.seed, 4));
   focuses = !c.replay && (c.Focuses() || c.strategy.where == StrategyChoice::kPoints);
+  runtime::explore::gort_explore_sitefactor =
+      static_cast<std::uint32_t>(Sequence(DeriveSeed(c.seed, 5)).Next()) | 1;
   strategy = c.replay ? nullptr : MakeStrategy(c.strategy, DeriveSeed(c.seed, 4), c.k, focuses);
   sites = c.replay ? kNoSites : strategy->Sites();
   patience = c.replay ? kNever : strategy->Patience();
