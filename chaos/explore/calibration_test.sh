@@ -28,7 +28,7 @@ patience random    60    0    0
 patience pct:1    100   40  100
 patience burst    100    2   80
 update   default   20    0    0
-update   pct:1    200    0    0
+update   pct:1    200    0    2
 update   random    40    8   40
 update   pct:2   1500    1  300
 relay    pct:1    200    0    0
