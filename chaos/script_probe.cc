@@ -1,12 +1,17 @@
 // What a script does, shown one behaviour at a time; script_test.sh says what each must print. The
 // program comes to points of its own accord: which ones does not matter.
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <cstdio>
+#include <string>
 #include <string_view>
 
 #include "chaos/actions.h"
 #include "chaos/helper.h"
 #include "chaos/script.h"
+#include "chaos/watcher.h"
 #include "runtime/go.h"
 
 using namespace gort;
@@ -283,6 +288,23 @@ void alwaysmoved() {
   }
 }
 
+std::atomic<int> strangersThread;
+
+// A thread that the runtime does not know, as the one that sends a storm's signals is, ends before the program.
+void stranger() {
+  chaos::StartThread([](void*) -> void* {
+    const chaos::IgnoredByTsan ignored;
+    strangersThread = static_cast<int>(::syscall(SYS_gettid));
+    return nullptr;
+  });
+  while (strangersThread == 0) runtime::Gosched();
+  runtime::cgocall([] {
+    const std::string task = "/proc/self/task/" + std::to_string(strangersThread);
+    while (access(task.c_str(), F_OK) == 0) runtime::osyield();
+  });
+  println("the stranger has gone");
+}
+
 struct {
   const char* name;
   void (*run)();
@@ -293,7 +315,7 @@ struct {
     {"visits", visits},       {"after", after},       {"happensafter", happensafter},
     {"crossed", crossed},     {"patient", patient},   {"holding", holding},
     {"barrier", barrier},     {"stubborn", stubborn}, {"await", await_},
-    {"movestack", movestack}, {"asleep", asleep},
+    {"movestack", movestack}, {"asleep", asleep},     {"stranger", stranger},
 };
 
 }  // namespace

@@ -67,6 +67,8 @@ for probe in "$@"; do
   [ "$(grep -c '^M.* waits for the lock at' <<<"$output")" = 2 ] ||
     fail "the ring has not two Ms: $output"
 
+  run stranger 0
+  shows "the stranger has gone"
   run patient 0
   shows "got the lock in the end"
 

@@ -108,7 +108,7 @@ void Report() {
 // Sends signals at the knobs' rate. A thread that the runtime does not know. Each is due at a time
 // of its own, so that the rate holds however late the thread is woken.
 void* SendSignals(void*) {
-  IgnoredByTsan();
+  const IgnoredByTsan ignored;
   // Before the helper is ready SIGHUP ends the program.
   while (!Blowing() || !HelperReady()) runtime::usleep(100);
   Dice drawn(MixName(knobs.seed, "signals"));

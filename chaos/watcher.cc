@@ -43,6 +43,9 @@ extern "C" {
 __attribute__((weak)) void AnnotateIgnoreReadsBegin(const char* file, int line);
 __attribute__((weak)) void AnnotateIgnoreWritesBegin(const char* file, int line);
 __attribute__((weak)) void AnnotateIgnoreSyncBegin(const char* file, int line);
+__attribute__((weak)) void AnnotateIgnoreReadsEnd(const char* file, int line);
+__attribute__((weak)) void AnnotateIgnoreWritesEnd(const char* file, int line);
+__attribute__((weak)) void AnnotateIgnoreSyncEnd(const char* file, int line);
 }
 
 namespace gort::chaos {
@@ -347,7 +350,7 @@ void Write(const std::vector<WaitingM>& deadlocked) {
 }
 
 void* Watch(void*) {
-  IgnoredByTsan();
+  const IgnoredByTsan ignored;
   for (;;) {
     runtime::usleep(kLookEvery);
     if (auto deadlocked = SeeDeadlock()) {
@@ -389,11 +392,18 @@ bool ReportRingNow() {
   return !ring.empty();
 }
 
-void IgnoredByTsan() {
+IgnoredByTsan::IgnoredByTsan() {
   if (AnnotateIgnoreReadsBegin == nullptr) return;
   AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
   AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
   AnnotateIgnoreSyncBegin(__FILE__, __LINE__);
+}
+
+IgnoredByTsan::~IgnoredByTsan() {
+  if (AnnotateIgnoreReadsEnd == nullptr) return;
+  AnnotateIgnoreSyncEnd(__FILE__, __LINE__);
+  AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
+  AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
 }
 
 void StartThread(void* (*run)(void*)) {

@@ -12,7 +12,14 @@ void StartWatcher();
 // program's are not for it. Ends the process if it cannot.
 void StartThread(void* (*run)(void*));
 
-// IgnoredByTsan is called by such a thread, which reads other threads' memory as a stranger.
-void IgnoredByTsan();
+// While it exists ThreadSanitizer looks away from its thread: such a one reads other threads' memory as a stranger.
+// A thread that ends with one alive is an error of ThreadSanitizer's.
+class IgnoredByTsan {
+ public:
+  IgnoredByTsan();
+  ~IgnoredByTsan();
+  IgnoredByTsan(const IgnoredByTsan&) = delete;
+  IgnoredByTsan& operator=(const IgnoredByTsan&) = delete;
+};
 
 }  // namespace gort::chaos
