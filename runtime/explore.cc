@@ -15,6 +15,8 @@ std::uint32_t gort_explore_sitefactor = 1;
 std::uint32_t gort_explore_site = kNoSite;
 std::uint32_t gort_explore_memorysite = kNoSite;
 bool gort_explore_arrived;
+std::int32_t gort_explore_kill[3];
+__thread std::uint64_t gort_explore_kept[6] __attribute__((tls_model("initial-exec")));
 bool gort_explore_locks;
 __thread void* gort_explore_stack __attribute__((tls_model("initial-exec")));
 }

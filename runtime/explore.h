@@ -21,6 +21,9 @@
 //  - The explorer runs on a stack of its own for each thread, with g and its limits as they are. It is
 //    host code: it calls nothing of the runtime.
 //  - A request is made from any stack, with any locks held, also in signal handlers.
+//  - A signal comes to a thread inside of a request or a step: the handler finds the explorer interrupted, and no
+//    goroutine. But one that asks for preemption comes where a step returns to (explore_signal.h): the handler finds
+//    the goroutine there, with its registers.
 //  - The compiler puts a call (of what explore_amd64.S has for it) before each ordinary load and store of
 //    goroutine code (EXPLORE_COPTS in tools/bazel/flags.bzl), in its last pass: what is not in memory
 //    then, or near the stack pointer, is not seen. What a lock should protect, and does not, is found by
@@ -92,6 +95,12 @@ extern std::uint32_t gort_explore_site;
 extern std::uint32_t gort_explore_memorysite;
 // It is asked for that reason.
 extern bool gort_explore_arrived;
+// The step that is being made is to end with this system call, tgkill(pid, tid, sig), unless sig is 0. The next
+// instruction is at gort_explore_killed, and the registers that it would restore, rcx, rdx, rsi, rdi, r11 and
+// rax, are in gort_explore_kept.
+extern std::int32_t gort_explore_kill[3];
+extern const char gort_explore_killed[];
+extern __thread std::uint64_t gort_explore_kept[6] __attribute__((tls_model("initial-exec")));
 // The explorer wants to know of locks.
 extern bool gort_explore_locks;
 // Calls gort_explorer on that stack.

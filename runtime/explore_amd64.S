@@ -120,7 +120,33 @@ spent:
     popq %rax
     popq %rsp
     movq %rax, -8(%rsp)
+    cmpl $0, gort_explore_kill+8(%rip)
+    jne 2f
     movq %fs:keptrax@tpoff, %rax
+    ret
+    // A signal is to come to the caller, where this returns to. It comes after the system call; the handler
+    // finds the registers in gort_explore_kept (explore_signal.h), and so does this if none comes.
+2:  movq %rcx, %fs:gort_explore_kept@tpoff
+    movq %rdx, %fs:gort_explore_kept@tpoff+8
+    movq %rsi, %fs:gort_explore_kept@tpoff+16
+    movq %rdi, %fs:gort_explore_kept@tpoff+24
+    movq %r11, %fs:gort_explore_kept@tpoff+32
+    movq %fs:keptrax@tpoff, %rax
+    movq %rax, %fs:gort_explore_kept@tpoff+40
+    movl gort_explore_kill(%rip), %edi
+    movl gort_explore_kill+4(%rip), %esi
+    movl gort_explore_kill+8(%rip), %edx
+    movl $0, gort_explore_kill+8(%rip)
+    movl $234, %eax  // tgkill
+    syscall
+    .globl gort_explore_killed
+gort_explore_killed:
+    movq %fs:gort_explore_kept@tpoff, %rcx
+    movq %fs:gort_explore_kept@tpoff+8, %rdx
+    movq %fs:gort_explore_kept@tpoff+16, %rsi
+    movq %fs:gort_explore_kept@tpoff+24, %rdi
+    movq %fs:gort_explore_kept@tpoff+32, %r11
+    movq %fs:gort_explore_kept@tpoff+40, %rax
     ret
     // Nobody explores, or this is a thread that the explorer does not know.
 1:  movl $-1, gort_explore_budget(%rip)

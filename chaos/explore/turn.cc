@@ -508,11 +508,15 @@ void WaitForTurn() {
 
 // ---- signals ----
 
-void DeliverSignals() {
+// atStep: the thread is at a step and in no other request. A signal that asks for preemption comes when it leaves
+// that, for it does something only where it interrupts a goroutine's own code.
+void DeliverSignals(bool atStep) {
   Thread& self = Self();
-  while (self.signals != 0) {
-    const int sig = __builtin_ctzll(self.signals) + 1;
-    self.signals &= self.signals - 1;
+  constexpr std::uint64_t kPreempt = 1ull << (SIGURG - 1);
+  const std::uint64_t here = atStep ? ~kPreempt : ~0ull;
+  while ((self.signals & here) != 0) {
+    const int sig = __builtin_ctzll(self.signals & here) + 1;
+    self.signals &= ~(1ull << (sig - 1));
     EventSignal(sig, "delivered");
     void* top = runtime::explore::gort_explore_stack;
     const auto below = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0)) - kNestedGap;
@@ -522,6 +526,13 @@ void DeliverSignals() {
     Settle();
     runtime::explore::gort_explore_stack = top;
   }
+  if (self.signals == 0) return;
+  self.signals = 0;
+  EventSignal(SIGURG, "delivered");
+  using runtime::explore::gort_explore_kill;
+  gort_explore_kill[0] = static_cast<int>(runtime::rawsyscall(SYS_getpid));
+  gort_explore_kill[1] = self.tid;
+  gort_explore_kill[2] = SIGURG;
 }
 
 void Interrupt(int thread, int sig) {
@@ -762,7 +773,7 @@ void Explore(Request* r) {
     }
     Answer(r);
   }
-  if (Self().signals != 0) DeliverSignals();
+  if (Self().signals != 0) DeliverSignals(r->kind <= Kind::kWrite);
   Grant();
   errno = saved;
 }

@@ -11,7 +11,9 @@
 //  - Time stands still but for steps, each of which takes a fixed time, and for leaps: when nobody can
 //    run, to when the first sleeper is due.
 //  - A signal comes to a thread when it next gets the turn, by a real tgkill of itself: the kernel
-//    calls the runtime's handler on the signal stack, and the handler's own steps are steps as well.
+//    calls the runtime's handler on the signal stack, and the handler's own steps are steps as well. If
+//    it asks for preemption and the thread is at a step, the kill is the step's last act, and the handler
+//    finds the thread where the step was called from; otherwise it finds it in the explorer.
 #pragma once
 
 #include <cstdint>
