@@ -41,6 +41,11 @@ int main(int argc, char** argv) {
           const int number = wave * kGoroutines + i;
           const int depth = number % 4 == 0 ? 20 : 1;
           if (deep(depth, 1000 * number) != depth + 1) panic("wrong depth");
+          // One more, of memory that somebody on another P may have just left.
+          if (i % 2 == 0) {
+            wg->Add(1);
+            go([=] { wg->Done(); });
+          }
           if (i % 3 == 0) runtime::Gosched();
           if (ended[number]++ != 0) panic("a goroutine has run twice");
           wg->Done();

@@ -1,5 +1,7 @@
-// Two wait for a condition and are all woken at once, while one more comes to wait, who is woken then or by the
-// one Signal that follows: nobody is left.
+// Two wait for a condition and are all woken at once, while one more comes to wait, who is woken then or by a
+// Signal that follows. Then one waits alone, and one Signal wakes him: nobody is left.
+#include <atomic>
+
 #include "runtime/go.h"
 #include "runtime/sync.h"
 
@@ -9,15 +11,17 @@ namespace {
 
 constexpr int kEarly = 2;
 constexpr int kRounds = 4;
+constexpr int kLooks = 30;
 
 struct Shared {
   sync::Mutex mu;
   sync::Cond changed{&mu};
   bool over = false;
+  std::atomic<bool> woken{false};  // the one who came later has gone on
 };
 
 void round(Shared* s) {
-  s->over = false;
+  s->over = s->woken = false;
   auto done = make_chan<int>(kEarly + 2), here = make_chan<int>(1);
   for (int i = 0; i < kEarly; i++)
     go([=] {
@@ -30,6 +34,7 @@ void round(Shared* s) {
     s->mu.Lock();
     here.send(0);
     s->changed.Wait();
+    s->woken = true;
     s->mu.Unlock();
     done.send(0);
   });
@@ -42,7 +47,21 @@ void round(Shared* s) {
   });
   for (int i = 0; i < kEarly + 1; i++) done.recv();
   here.recv();
-  // With the lock: the last one waits, or was woken already.
+  // With the lock: he waits, or was woken already. Then a Signal would go to nobody.
+  s->mu.Lock();
+  s->mu.Unlock();
+  for (int i = 0; i < kLooks && !s->woken; i++) runtime::Gosched();
+  if (!s->woken) s->changed.Signal();
+  done.recv();
+
+  go([=] {
+    s->mu.Lock();
+    here.send(0);
+    s->changed.Wait();
+    s->mu.Unlock();
+    done.send(0);
+  });
+  here.recv();
   s->mu.Lock();
   s->mu.Unlock();
   s->changed.Signal();

@@ -97,6 +97,10 @@ int main(int argc, char** argv) {
       // Until the goroutine that runs finalizers sleeps again, with nothing to do.
       using runtime::fingStatus, runtime::fingWait, runtime::fingWake;
       while ((fingStatus.Load() & (fingWait | fingWake)) != fingWait) runtime::Gosched();
+      // All of the cycle's are queued when GC comes back.
+      runtime::forEachQueuedFinalizer(
+          [](void*, void*, void*) { panic("a finalizer is queued, and nobody was woken for it"); },
+          nullptr);
       left = 0;
       for (const std::atomic<int>& r : ran) left += r == 0;
     }

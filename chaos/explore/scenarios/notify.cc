@@ -1,9 +1,11 @@
 // Two signals for two channels, and no more for one of them in the middle: each signal that was sent to a
-// channel that takes it arrives, and none once Stop has returned.
+// channel that takes it arrives, also one that has come just before Stop, and none once Stop has returned.
 #include <signal.h>
 
 #include "runtime/go.h"
+#include "runtime/proc.h"
 #include "runtime/signal.h"
+#include "runtime/signal_unix.h"
 #include "runtime/syscall.h"
 
 using namespace gort;
@@ -25,8 +27,12 @@ int main(int argc, char** argv) {
       });
     go([=] {
       one.recv();
+      while (len(one) > 0) one.recv();
+      // It has come when this returns, for it is this thread's.
+      runtime::LockOSThread();
+      runtime::signalM(runtime::getg()->m, SIGUSR1);
       os::signal::Stop(one);
-      // What had come by then may be there still.
+      if (len(one) == 0) panic("a signal that came before Stop is lost");
       while (len(one) > 0) one.recv();
       for (int i = 0; i < 10; i++) runtime::Gosched();
       if (len(one) > 0) panic("a signal has come after Stop");

@@ -42,12 +42,16 @@ GORT_NOINLINE int deep(int depth, const volatile int* above, chan<int> c, chan<i
     got = deep(depth - 1, frame, c, other);
   } else if (static_cast<bool>(other)) {
     bool ok = false;
-    int v = 0;
+    int v = depth - 1;
     select(recv_case(c, v, ok), recv_case(other, v, ok));
+    if (!ok && v != 0) panic("a closed channel has left what was there");
     if (ok) got = v;
   } else {
-    const auto r = c.recv_ok();
-    if (r.ok) got = r.v;
+    bool ok = false;
+    int v = depth - 1;
+    select(recv_case(c, v, ok));
+    if (!ok && v != 0) panic("a closed channel has left what was there");
+    if (ok) got = v;
   }
   if (above != nullptr && *above != depth + 1) panic("a pointer was not adjusted");
   if (frame[0] != depth) panic("a frame was overwritten");
