@@ -11,7 +11,7 @@ namespace gort::runtime::explore {
 
 // In a signal handler, before anything else: if the signal has come at the end of a step, regs (of the interrupted
 // code, as in ucontext_t) become those of the step's caller, behind the call.
-GORT_INLINE void leaveStep(greg_t* regs) {
+GORT_INLINE void leavestep(greg_t* regs) {
   if (regs[REG_RIP] != reinterpret_cast<greg_t>(gort_explore_killed)) return;
   constexpr int kept[] = {REG_RCX, REG_RDX, REG_RSI, REG_RDI, REG_R11, REG_RAX};
   for (int i = 0; i < 6; i++) regs[kept[i]] = static_cast<greg_t>(gort_explore_kept[i]);
@@ -21,7 +21,7 @@ GORT_INLINE void leaveStep(greg_t* regs) {
 
 #else
 
-GORT_INLINE void leaveStep(greg_t*) {}
+GORT_INLINE void leavestep(greg_t*) {}
 
 #endif
 

@@ -317,7 +317,7 @@ GORT_INLINE bool sigfwdgo(std::uint32_t sig, const sigctxt& c) {
 extern "C" GORT_NOSPLIT void gort_sigtrampgo(int signo, siginfo_t* info, void* ctx) {
   auto sig = static_cast<std::uint32_t>(signo);
   sigctxt c{info, static_cast<ucontext_t*>(ctx)};
-  explore::leaveStep(c.ctx->uc_mcontext.gregs);
+  explore::leavestep(c.ctx->uc_mcontext.gregs);
   g* gp = getg();
   if (GORT_UNLIKELY(gp != nullptr && gp->m == nullptr)) dieWithoutM(sig, c);
   if (lookedAgain(sig, c, gp) || sigfwdgo(sig, c)) return;
