@@ -48,6 +48,7 @@ plain    sites@memory 600 20 300
 rare     burst@memory 1000 0  1
 rare     pct:2@memory 3000 0  2
 rare     sites@memory 3000 2 75
+outlived pct:1    100   40  100
 held     mix      200    0    0
 held     sites@memory 400 0   0
 TABLE

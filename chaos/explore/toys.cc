@@ -7,6 +7,7 @@
 //   relay    depth 3: one goroutine has to stop in a stretch of 100 steps, and then the other one, too
 //   plain    depth 2, in ordinary memory: one goroutine's adding comes between another one's load and store
 //   rare     as plain, but once only, in the middle of 3,000 steps
+//   outlived depth 1: as order, but the program does not wait for the one that comes late
 //   loop     no bug: one goroutine reads an ordinary word, without any step, until the other one has set it
 //   endless  a loop without any step that does not end
 //   lost     a fault in a goroutine that has lost its M
@@ -183,6 +184,22 @@ void instep() {
   done.recv();
 }
 
+void outlived() {
+  auto done = make_chan<int>(1);
+  go([=] {
+    meet();
+    steps(40);
+    x.Store(1);
+    done.send(0);
+  });
+  go([] {
+    meet();
+    steps(40);
+    if (x.Load() == 1) found();
+  });
+  done.recv();
+}
+
 void both() {
   auto done = make_chan<int>(2);
   for (int i = 0; i < 2; i++)
@@ -206,6 +223,7 @@ int main(int argc, char** argv) {
     if (std::strcmp(which, "relay") == 0) relay();
     if (std::strcmp(which, "plain") == 0) plain();
     if (std::strcmp(which, "rare") == 0) rare();
+    if (std::strcmp(which, "outlived") == 0) outlived();
     if (std::strcmp(which, "loop") == 0) loop();
     if (std::strcmp(which, "endless") == 0) endless();
     if (std::strcmp(which, "instep") == 0) instep();

@@ -48,6 +48,9 @@ constexpr std::uint64_t kRingLookEvery = 20'000;
 constexpr std::uint32_t kYieldsAtOnce = 100;
 constexpr std::uint32_t kYieldsToOneLate = 4;
 constexpr std::uint64_t kLateSteps = 200;
+// A program that is about to end yields so often first. What a thread that is held back would come upon is seen
+// by nobody once the program has ended.
+constexpr int kLastYields = 4;
 // Between the explorer's frames and those of what a signal handler asks it: the kernel's frame lies
 // elsewhere, on the signal stack.
 constexpr std::size_t kNestedGap = 4096;
@@ -733,6 +736,12 @@ void Answer(Request* r) {
       }
       if (chosen != 0) Record(Deviation::kInject, chosen, false);
       EventPoint(static_cast<int>(r->b), chosen);
+      if (r->b == static_cast<std::int64_t>(Point::main_end))
+        for (int i = 0; i < kLastYields; i++) {
+          Account(1);  // what is decided is known by the step
+          Expire();
+          Decide(Reason::kYield);
+        }
       r->result = chosen;
       return;
     }
