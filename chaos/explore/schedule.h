@@ -1,10 +1,10 @@
 // A schedule: what a run does by default, and where it leaves that.
 //
 // The default is made of rules that need no choice (Rule): a thread goes on until it waits, yields (which
-// may take effect some steps later, turn.cc), or another one could have run for kFairness steps and has not. Who goes on then is, by one rule, who has
-// waited longest for the turn; by the other one, who has the highest priority. Both hold a thread that was
-// preempted back until no other can go on, or until those kFairness steps are over. A run is the default
-// and its deviations. Each says: when this thread is at this step of its own, do that instead. So a
+// may take effect some steps later, requests.cc), or another one could have run for kFairness steps and has
+// not. Who goes on then is, by one rule, who has waited longest for the turn; by the other one, who has the
+// highest priority. Both hold a thread that was preempted back until no other can go on, or until those
+// kFairness steps are over. A run is the default and its deviations. Each says: when this thread is at this step of its own, do that instead. So a
 // schedule is short where little is chosen, and what is left of one keeps its meaning when a deviation is
 // taken out.
 //
@@ -43,7 +43,7 @@ struct Deviation {
 // splitmix64. One number after another, the same for the same seed everywhere.
 class Sequence {
  public:
-  explicit Sequence(std::uint64_t seed) : state_(seed) {}
+  explicit constexpr Sequence(std::uint64_t seed) : state_(seed) {}
   std::uint64_t Next() {
     std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
     z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;

@@ -33,7 +33,21 @@ struct ThreadView {
   std::int64_t due;  // virtual ns, INT64_MAX: never
   std::uint64_t steps;
   std::uint64_t fp;  // the frame in which it last asked the explorer, on its own stack
+
+  // For somebody, or until a time.
+  bool Waits() const { return state == kFutex || state == kSleeping; }
 };
+
+// Of the current thread, which has made its step or request; each comes back when it has the turn again.
+// Somebody has to go on: says who, and hands him the turn.
+void Decide(Reason reason);
+// Steps have been accounted for: does anybody want to decide? site: the hash of where the last one was, if
+// that is one of the strategy's sites.
+void AfterSteps(std::uint32_t site = runtime::explore::kNoSite);
+// It cannot go on until it is runnable again; or has ended, then this comes back at once.
+void WaitForTurn();
+// Of thread number `thread`, which calls it before it has ever had the turn.
+void AwaitTurn(int thread);
 
 int ThreadCount();
 const ThreadView& ViewThread(int thread);
