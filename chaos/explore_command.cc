@@ -18,6 +18,7 @@
 #include "chaos/program.h"
 #include "chaos/report_command.h"
 #include "chaos/table.h"
+#include "chaos/wholefile.h"
 
 namespace gort::chaos {
 
@@ -116,8 +117,10 @@ int Report(const std::string& program, Task task, const std::vector<std::string>
   options.replay = "./bazelw run //chaos -- replay " + ShellWord(shownTrace);
   task.command = Task::kReplay;
   task.output = options.file;
-  task.json = true;  // the page says it all
-  const int status = ExploreProcess(program, task, words);
+  task.json = true;
+  task.echo = false;
+  std::string said;  // the page says it all
+  const int status = ExploreProcess(program, task, words, &said);
   if (status != kHeld && status != kFailed) return status;
   const int drawn = ReportCommand(options);
   return drawn != 0 ? drawn : status;
@@ -137,6 +140,9 @@ int WithTrace(const std::string& command, Arguments* line, const Subject& subjec
   Trace trace;
   std::string problem;
   if (!LoadTrace(task.trace, &trace, &problem)) return WrongUse(problem, kHelpWords);
+  for (const char* option : {"--output", "--chrome", "--events"})
+    if (SameFile(Resolved(line->Last(option)), task.trace))
+      return WrongUse(std::string(option) + " would replace the trace " + task.trace, kHelpWords);
   const std::string program =
       line->Has("--program") ? ProgramPath(line->Last("--program")) : trace.program;
   if (problem = WhyNotExplored(program); !problem.empty()) {

@@ -138,8 +138,9 @@ std::string SwitchesSection(const Run& run, const std::vector<Sentence>& story) 
            "<p class=\"read\">None is marked in this run: either it fails in any order, or it "
            "has not been shrunk yet.</p>\n</section>";
   text +=
-      "<p class=\"read\">Shrinking took away every switch of threads that the failure does not "
-      "need. These are left. On the left where the thread stood that was stopped, on the right "
+      "<p class=\"read\">Where the run left what it would have done by default; of a trace that "
+      "was shrunk, "
+      "what the failure needs. On the left where the thread stood that was stopped, on the right "
       "where the one stood that went on; innermost function first.</p>\n";
   Lanes lanes(run);
   std::size_t applied = 0;
@@ -239,7 +240,7 @@ std::string TableSummary(const Run& run) {
 
 bool IsGood(const Run& run) {
   return run.outcome == "ok" || run.outcome == "good" || run.outcome == "pass" ||
-         run.outcome == "exit status 0";
+         run.outcome == "exit status 0" || run.outcome == "exit 0";
 }
 
 std::string ReplayCommand(const Run& run) {

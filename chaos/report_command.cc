@@ -1,7 +1,6 @@
 #include "chaos/report_command.h"
 
 #include <cstdio>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "chaos/chrometrace.h"
@@ -46,11 +45,6 @@ std::string Summary(const Run& run, const ReportOptions& options, const std::str
   return out.dump() + "\n";
 }
 
-bool SameFile(const std::string& a, const std::string& b) {
-  std::error_code ignored;
-  return a == b || std::filesystem::equivalent(a, b, ignored);
-}
-
 int Complain(const std::string& message, int status) {
   std::fprintf(stderr, "chaos: %s\n", message.c_str());
   return status;
@@ -74,7 +68,7 @@ int ReportCommand(const ReportOptions& options) {
   const std::string page = options.output.empty() ? DefaultOutput(options.file) : options.output;
   if (SameFile(page, options.file) || SameFile(options.chrome, options.file))
     return Complain("the output would replace the events file " + options.file, kWrongUse);
-  if (page == options.chrome)
+  if (SameFile(page, options.chrome))
     return Complain("the page and the Chrome trace cannot be one file, " + page, kWrongUse);
 
   if (const std::string wrong = WriteWhole(page, Page(run)); !wrong.empty())

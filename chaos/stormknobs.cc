@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 #include "chaos/nearest.h"
@@ -24,6 +25,9 @@ struct SignalKind {
 };
 constexpr SignalKind kSignalKinds[] = {
     {"URG", SIGURG}, {"HUP", SIGHUP}, {"PROF", SIGPROF}, {"CHLD", SIGCHLD}};
+
+// The longest time that a knob may be, or that lies between two signals: an hour.
+constexpr std::int64_t kMostMicros = 3'600'000'000;
 
 // Not a vector: it is read before this file's objects may have been made.
 constexpr std::string_view kKnobs[] = {
@@ -84,9 +88,9 @@ class Parser {
     if (name == "fires") knobs_.fires = Share(value, at);
     if (name == "starve") knobs_.starve = Share(value, at);
     if (name == "enomem") knobs_.enomem = Share(value, at);
-    if (name == "longest") knobs_.longestMicros = Number<std::int64_t>(value, at, 1);
-    if (name == "pause") knobs_.pauseMicros = Number<std::int64_t>(value, at, 0);
-    if (name == "interval") knobs_.intervalMicros = Number<std::int64_t>(value, at, 1);
+    if (name == "longest") knobs_.longestMicros = Number<std::int64_t>(value, at, 1, kMostMicros);
+    if (name == "pause") knobs_.pauseMicros = Number<std::int64_t>(value, at, 0, kMostMicros);
+    if (name == "interval") knobs_.intervalMicros = Number<std::int64_t>(value, at, 1, kMostMicros);
     if (name == "signals") knobs_.signals = Weight(value, at);
     if (name == "report") knobs_.report = Number<std::int64_t>(value, at, 0) != 0;
     if (name == "focus" || name == "kinds") ReadList(name, value, at);
@@ -113,11 +117,14 @@ class Parser {
   }
 
   template <class T>
-  T Number(std::string_view value, std::size_t at, T least) {
+  T Number(std::string_view value, std::size_t at, T least,
+           T most = std::numeric_limits<T>::max()) {
     T n{};
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), n);
     if (error != std::errc() || end != value.data() + value.size() || n < least)
       Fail(at, "expected a number of at least " + std::to_string(least));
+    else if (n > most)
+      Fail(at, "expected a number of at most " + std::to_string(most));
     return n;
   }
 
@@ -189,7 +196,8 @@ Starvation StarvationIn(const StormKnobs& knobs, std::uint64_t number) {
 
 NextSignal DrawSignal(const StormKnobs& knobs, Dice* dice) {
   NextSignal next;
-  next.waitMicros = static_cast<std::int64_t>(-std::log1p(-dice->Uniform()) * 1e6 / knobs.signals);
+  const double wait = -std::log1p(-dice->Uniform()) * 1e6 / knobs.signals;
+  next.waitMicros = static_cast<std::int64_t>(std::min(wait, static_cast<double>(kMostMicros)));
   next.signal = knobs.kinds[dice->Below(knobs.kinds.size())];
   next.toProcess = dice->Uniform() < 0.5;
   return next;

@@ -63,9 +63,40 @@ void Json::Separate() {
   first_ = afterKey_ = false;
 }
 
+namespace {
+
+// How many bytes the UTF-8 sequence at the beginning of s has; 0 if there is none.
+std::size_t SequenceOf(std::string_view s) {
+  const auto byte = [&](std::size_t i) {
+    return i < s.size() ? static_cast<unsigned char>(s[i]) : 0u;
+  };
+  const auto continues = [&](std::size_t i) { return (byte(i) & 0xc0) == 0x80; };
+  if (byte(0) < 0x80) return 1;
+  if (byte(0) >= 0xc2 && byte(0) <= 0xdf) return continues(1) ? 2 : 0;
+  if ((byte(0) & 0xf0) == 0xe0) {
+    const bool overlong = byte(0) == 0xe0 && byte(1) < 0xa0;
+    const bool surrogate = byte(0) == 0xed && byte(1) > 0x9f;
+    return continues(1) && continues(2) && !overlong && !surrogate ? 3 : 0;
+  }
+  if (byte(0) < 0xf0 || byte(0) > 0xf4) return 0;
+  const bool overlong = byte(0) == 0xf0 && byte(1) < 0x90;
+  const bool beyond = byte(0) == 0xf4 && byte(1) > 0x8f;
+  return continues(1) && continues(2) && continues(3) && !overlong && !beyond ? 4 : 0;
+}
+
+}  // namespace
+
 void Json::Quote(std::string_view s) {
   text_ += '"';
-  for (char c : s) {
+  while (!s.empty()) {
+    const std::size_t n = SequenceOf(s);
+    if (n != 1) {
+      text_ += n == 0 ? "\ufffd" : s.substr(0, n);
+      s.remove_prefix(n == 0 ? 1 : n);
+      continue;
+    }
+    const char c = s[0];
+    s.remove_prefix(1);
     if (c == '"' || c == '\\') {
       text_ += '\\';
       text_ += c;

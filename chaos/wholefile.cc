@@ -31,6 +31,23 @@ class IgnoreFileSizeSignal {
   struct sigaction before_ = {};
 };
 
+// Who is interrupted while it writes comes to its end first: nothing half is left behind.
+class HoldInterrupts {
+ public:
+  HoldInterrupts() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int sig : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&signals, sig);
+    pthread_sigmask(SIG_BLOCK, &signals, &before_);
+  }
+  ~HoldInterrupts() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  HoldInterrupts(const HoldInterrupts&) = delete;
+  HoldInterrupts& operator=(const HoldInterrupts&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
 // WriteAll returns 0 or the error's number.
 int WriteAll(int fd, const std::string& text) {
   std::size_t done = 0;
@@ -45,8 +62,19 @@ int WriteAll(int fd, const std::string& text) {
 
 }  // namespace
 
+bool SameFile(const std::string& a, const std::string& b) {
+  if (a.empty() || b.empty()) return false;
+  std::error_code ignored;
+  if (std::filesystem::equivalent(a, b, ignored)) return true;
+  const auto whole = [&](const std::string& path) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, ignored), ignored);
+  };
+  return whole(a) == whole(b);
+}
+
 std::string WriteWhole(const std::string& path, const std::string& text) {
   const IgnoreFileSizeSignal ignore;
+  const HoldInterrupts hold;
   auto failed = [&](int error) { return path + ": cannot be written: " + std::strerror(error); };
   // A link stays, and what it leads to is replaced.
   std::error_code unresolved;

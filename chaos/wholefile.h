@@ -11,4 +11,7 @@ namespace gort::chaos {
 // to as it stands.
 std::string WriteWhole(const std::string& path, const std::string& text);
 
+// Whether the two paths lead to one file, which need not be there yet; no file is "".
+bool SameFile(const std::string& a, const std::string& b);
+
 }  // namespace gort::chaos

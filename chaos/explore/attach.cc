@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "chaos/explore/campaign.h"
 #include "chaos/explore/mark.h"
@@ -70,15 +71,17 @@ __attribute__((constructor(101))) void FixAddresses() {
   if (now != -1 && (now & ADDR_NO_RANDOMIZE) == 0 &&
       personality(static_cast<unsigned long>(now) | ADDR_NO_RANDOMIZE) != -1) {
     // A sandbox may refuse it: then addresses are the same in all runs of one process only.
-    std::FILE* file = std::fopen("/proc/self/cmdline", "re");
-    static char text[1 << 16];
-    const std::size_t n = file == nullptr ? 0 : std::fread(text, 1, sizeof text - 1, file);
-    if (file != nullptr) std::fclose(file);
-    static char* arguments[4096];
-    std::size_t count = 0;
-    for (std::size_t i = 0; i < n && count < 4095; i += std::strlen(text + i) + 1)
-      arguments[count++] = text + i;
-    if (count > 0 && n < sizeof text - 1) execv("/proc/self/exe", arguments);
+    std::string text;
+    if (std::FILE* file = std::fopen("/proc/self/cmdline", "re")) {
+      char part[4096];
+      for (std::size_t n; (n = std::fread(part, 1, sizeof part, file)) > 0;) text.append(part, n);
+      std::fclose(file);
+    }
+    std::vector<char*> words;
+    for (std::size_t i = 0; i < text.size(); i += std::strlen(&text[i]) + 1)
+      words.push_back(&text[i]);
+    words.push_back(nullptr);
+    if (words.size() > 1) execv("/proc/self/exe", words.data());
   }
   runtime::explore::beforeMain = BeforeMain;
 }

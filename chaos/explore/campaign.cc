@@ -260,7 +260,7 @@ bool SameAgain(const RunConfig& config, const RunReport& report) {
         r.diverged[0] != 0 ? ": " : "", r.diverged);
     return false;
   };
-  const RunReport again = Run(config, true);
+  const RunReport again = Run(config);
   if (r.hash != hash || r.steps != steps || r.count != count || again.outcome != report.outcome)
     return differs("run twice", again);
   if (config.replay || r.overflow) return true;
@@ -269,12 +269,26 @@ bool SameAgain(const RunConfig& config, const RunReport& report) {
   replay.replay = replay.strict = true;
   replay.deviations = decided.data();
   replay.count = decided.size();
-  const RunReport replayed = Run(replay, true);
+  const RunReport replayed = Run(replay);
   // The steps may differ by what the last thread does after it has asked for the last time.
   if (replayed.outcome != report.outcome ||
       !std::equal(decided.begin(), decided.end(), r.deviations, r.deviations + r.count))
     return differs("replayed", replayed);
   return true;
+}
+
+// Keeps the trace of a run, and says so if that cannot be done as it should be. Returns where it is.
+std::string Keep(const Task& task, const Trace& trace) {
+  std::string problem;
+  const std::string path = SaveTrace(trace, DefaultTracePath(task), &problem);
+  if (!problem.empty()) std::fprintf(stderr, "explore: %s\n", problem.c_str());
+  if (shared->result.overflow)
+    std::fprintf(stderr,
+                 "explore: the run has decided more than %zu times: its trace is not whole, and a "
+                 "replay will "
+                 "leave it. Most other strategies decide less often than %s.\n",
+                 kMaxDeviations, trace.strategy.c_str());
+  return path;
 }
 
 // Of so many runs, or of so many seconds if these were asked for.
@@ -293,20 +307,27 @@ int Explore(const Task& task) {
   Trace first;
   std::string tracePath;
   std::string output;
-  bool wrong = false;  // the same run twice was not the same
+  bool wrong = false;  // the same run twice was not the same, or a run broke
   bool all = false;  // there are no more runs
   for (std::uint64_t i = 0; i < task.runs;) {
     if (task.seconds > 0 && Since(start) >= task.seconds) break;
     const RunConfig* config = runs.Next(i);
     all = config == nullptr;
     if (all) break;
-    const RunReport report = Run(*config, !task.echo);
+    const RunReport report = Run(*config, {.output = task.echo, .events = ""});
+    if (task.echo) std::printf("%s", report.out.c_str());
     if (report.broken) {
       progress.Clear();
       std::fprintf(stderr, "explore: run with seed %llu broke: %s\n%s",
                    static_cast<unsigned long long>(config->seed), report.outcome.c_str(),
-                   report.out.c_str());
-      return 3;
+                   task.echo ? "" : report.out.c_str());
+      wrong = true;
+      if (t.failed == 0) {
+        first = TraceOf(*config, report);
+        tracePath = Keep(task, first);
+        std::fprintf(stderr, "explore: what it did until then is in %s\n", tracePath.c_str());
+      }
+      break;
     }
     if (!runs.Made()) continue;
     t.Add(shared->result, report);
@@ -316,22 +337,20 @@ int Explore(const Task& task) {
         t.firstFailureAfter = Since(start);
         first = TraceOf(*config, report);
         output = report.out;
-        std::string problem;
-        tracePath = SaveTrace(first, DefaultTracePath(task), &problem);
-        if (!problem.empty()) std::fprintf(stderr, "explore: %s\n", problem.c_str());
+        tracePath = Keep(task, first);
       }
       if (!task.all) break;
     } else {
       runs.Held(shared->result.steps);
     }
-    if (i % 64 == 0 && !task.echo && !SameAgain(*config, report)) wrong = true;
+    if (i % 64 == 0 && !SameAgain(*config, report)) wrong = true;
     if ((i & 15) == 0)
       progress.Show("explore: run " + std::to_string(i + 1) + HowFar(task, Since(start)) + ", " +
                     std::to_string(t.failed) + " failed");
     i++;
   }
   progress.Clear();
-  if (t.failed != 0 && !task.json) std::printf("%s", output.c_str());
+  if (t.failed != 0 && !task.json && !task.echo) std::printf("%s", output.c_str());
   PrintTotals(task, t, Since(start), tracePath, first);
   if (const std::string known = runs.Completeness(all); !known.empty() && !task.json)
     std::printf("%s\n", known.c_str());
@@ -361,21 +380,23 @@ int Replay(const Task& task) {
   RunConfig config = ConfigOf(trace);
   config.strict = true;
   std::uint64_t same = 0;
+  bool broken = false;
   ProgressLine progress;
   for (std::uint64_t i = 0; i < task.times; i++) {
     std::string problem;
     const bool events = !task.output.empty();
-    if (events && !BeginEventFile(task.output, trace, &problem)) {
+    if (events && !BeginEventFile(task.output, trace, task.trace, &problem)) {
       std::fprintf(stderr, "explore: %s\n", problem.c_str());
       return 3;
     }
-    const RunReport report = Run(config, !task.echo, task.output);
+    const RunReport report = Run(config, {.output = task.echo || events, .events = task.output});
+    if (task.echo) std::printf("%s", report.out.c_str());
+    broken |= report.broken;
     if (events && !FinishEventFile(task.output, report, &problem)) {
       std::fprintf(stderr, "explore: %s\n", problem.c_str());
       return 3;
     }
-    const bool equal =
-        report.outcome == trace.outcome && (task.echo || TellingLine(report.out) == trace.said);
+    const bool equal = report.outcome == trace.outcome && TellingLine(report.out) == trace.said;
     same += equal;
     if (shared->result.diverged[0] != 0)
       std::fprintf(stderr, "explore: the replay diverged: %s\n", shared->result.diverged);
@@ -386,11 +407,40 @@ int Replay(const Task& task) {
     progress.Show("replay " + std::to_string(i + 1) + " of " + std::to_string(task.times));
   }
   progress.Clear();
-  if (!task.json)
+  if (task.json) {
+    Json out;
+    out.BeginObject().Key("program").String(task.name).Key("trace").String(task.trace);
+    out.Key("times").Number(static_cast<long long>(task.times));
+    out.Key("same").Number(static_cast<long long>(same));
+    out.Key("outcome").String(trace.outcome).Key("said").String(trace.said).EndObject();
+    std::printf("%s\n", out.text().c_str());
+  } else {
     std::printf("replay: %llu of %llu times the same failure: %s: %s\n",
                 static_cast<unsigned long long>(same), static_cast<unsigned long long>(task.times),
                 trace.outcome.c_str(), trace.said.c_str());
+  }
+  if (broken) return 3;
   return same == task.times ? 0 : 1;
+}
+
+void PrintShrunk(const Trace& from, const ShrinkResult& small, const std::string& path) {
+  Json out;
+  const auto size = [&](const char* key, const Trace& trace) {
+    out.Key(key)
+        .BeginObject()
+        .Key("deviations")
+        .Number(static_cast<long long>(trace.deviations.size()));
+    out.Key("preemptions").Number(trace.Preemptions());
+    out.Key("injections").Number(trace.Injections()).EndObject();
+  };
+  out.BeginObject().Key("runs").Number(static_cast<long long>(small.runs));
+  out.Key("seconds").Real(small.seconds);
+  size("from", from);
+  size("to", small.trace);
+  out.Key("same_run").Bool(small.trace.seed == from.seed);
+  out.Key("outcome").String(small.trace.outcome).Key("said").String(small.trace.said);
+  out.Key("trace").String(path).EndObject();
+  std::printf("%s\n", out.text().c_str());
 }
 
 int Shrink(const Task& task) {
@@ -409,6 +459,10 @@ int Shrink(const Task& task) {
   const std::string path =
       SaveTrace(small.trace, task.output.empty() ? task.trace + ".small" : task.output, &problem);
   if (!problem.empty()) std::fprintf(stderr, "explore: %s\n", problem.c_str());
+  if (task.json) {
+    PrintShrunk(trace, small, path);
+    return path.empty() ? 1 : 0;
+  }
   std::printf(
       "shrink: %llu runs in %.1f s: from %zu deviations (%d preemptions, %d injections) to %zu "
       "(%d, %d)\n",

@@ -1,5 +1,7 @@
 #include "chaos/explore/eventfile.h"
 
+#include <sys/stat.h>
+
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -49,13 +51,14 @@ bool WriteFile(const std::string& path, const std::string& text, std::string* pr
   return false;
 }
 
-std::string Header(const Trace& trace) {
+std::string Header(const Trace& trace, const std::string& tracePath) {
   Json json;
   json.BeginObject().Key("gort_events").Number(1).Key("program").String(trace.program);
   json.Key("args").BeginArray();
   for (const std::string& argument : trace.arguments) json.String(argument);
   json.EndArray().Key("build").String(trace.build).Key("seed").String(std::to_string(trace.seed));
-  json.Key("strategy").String(trace.strategy).EndObject();
+  json.Key("strategy").String(trace.strategy);
+  json.Key("replay").String("./bazelw run //chaos -- replay " + ShellWord(tracePath)).EndObject();
   return json.text() + "\n";
 }
 
@@ -68,8 +71,13 @@ std::string ReadAll(const std::string& path) {
 
 }  // namespace
 
-bool BeginEventFile(const std::string& path, const Trace& trace, std::string* problem) {
-  return WriteFile(path, Header(trace), problem);
+bool BeginEventFile(const std::string& path, const Trace& trace, const std::string& tracePath,
+                    std::string* problem) {
+  if (!WriteFile(path, Header(trace, tracePath), problem)) return false;
+  struct stat is = {};
+  if (stat(path.c_str(), &is) == 0 && S_ISREG(is.st_mode)) return true;
+  *problem = path + " is no regular file: what happens cannot be read again there";
+  return false;
 }
 
 bool FinishEventFile(const std::string& path, const RunReport& report, std::string* problem) {

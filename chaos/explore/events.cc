@@ -136,9 +136,21 @@ void EventWake(int thread) {
 
 void EventSignal(int sig, const char* phase, int to) {
   if (out < 0) return;
-  Head("signal");
-  Line(",\"sig\":%d,\"name\":\"SIG%s\",\"phase\":\"%s\",\"to\":%d}\n", sig, sigabbrev_np(sig),
-       phase, to);
+  const char* abbreviation = sigabbrev_np(sig);
+  char name[20];
+  if (abbreviation != nullptr)
+    std::snprintf(name, sizeof name, "SIG%s", abbreviation);
+  else
+    std::snprintf(name, sizeof name, "SIG%d", sig);
+  const int self = CurrentThread();
+  // The event is the receiver's.
+  if (to < 0)
+    Head("signal");
+  else
+    Line("{\"e\":\"signal\",\"step\":%llu,\"t\":%d", static_cast<unsigned long long>(TotalSteps()),
+         to);
+  Line(",\"sig\":%d,\"name\":\"%s\",\"phase\":\"%s\",\"from\":%d}\n", sig, name, phase,
+       to < 0 ? -1 : self);
 }
 
 void EventPoint(int point, std::uint32_t injection) {

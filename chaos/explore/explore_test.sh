@@ -23,7 +23,7 @@ expect() {
 
 expect 0 "no failure found in 60 runs" "$tool" explore "$toys" --runs 60 -- held
 expect 1 "panic: toy: the bug has come up" "$tool" explore "$toys" --runs 2000 --trace up.trace -- update
-grep -q "^gort-trace 3$" up.trace || { echo "FAIL: no trace"; failed=1; }
+grep -q "^gort-trace 4$" up.trace || { echo "FAIL: no trace"; failed=1; }
 expect 0 "20 of 20 times the same failure" "$tool" replay up.trace --times 20
 expect 0 "the trace is in small.trace" "$tool" shrink up.trace --output small.trace
 expect 0 "5 of 5 times the same failure" "$tool" replay small.trace --times 5
@@ -69,6 +69,33 @@ expect 0 "no failure found in 100 runs" "$tool" explore "$toys" --runs 100 -- in
 expect 1 "livelock: explore: livelock" "$tool" explore "$toys" --runs 3 --trace endless.trace -- endless
 expect 0 "2 of 2 times the same failure" "$tool" replay endless.trace --times 2
 
+expect 0 "no failure found in 20 runs" "$tool" explore "$toys" --runs 20 -- clock
+
+# What a program prints is shown as it runs, and changes nothing about its trace.
+expect 0 "no failure found in 60 runs" "$tool" explore "$toys" --runs 60 --inject 0.01 -v -- held
+expect 1 "panic: toy: the bug has come up" "$tool" explore "$toys" --runs 2000 -v --trace shown.trace -- update
+expect 0 "1 of 1 times the same failure" "$tool" replay shown.trace
+expect 0 "panic: toy: the bug has come up" "$tool" replay shown.trace -v
+expect 0 '"same":3' "$tool" replay shown.trace --times 3 --json
+expect 0 '"preemptions":' "$tool" shrink shown.trace --json
+
+# A terminal that changes its size, or is stopped, is none of a run's business.
+setsid "$tool" explore "$toys" --runs 600 --trace window.trace -- both >window 2>&1 &
+group=$!
+while kill -WINCH -- -$group 2>/dev/null; do :; done
+wait $group || { echo "FAIL: a signal to the process group has come to a run"; tail -20 window; failed=1; }
+
+# Arguments are the program's, whatever stands in them.
+expect 1 "panic: toy: the bug has come up" "$tool" explore "$toys" --runs 2000 --trace odd.trace -- update $'a\nb\\n' $'\xff'
+grep -qxF 'argument a\nb\\n' odd.trace || { echo "FAIL: not the argument"; grep -a ^argument odd.trace; failed=1; }
+expect 0 "1 of 1 times the same failure" "$tool" replay odd.trace
+expect 0 "odd.html" "$tool" report odd.trace --output odd.html
+# shellcheck disable=SC2046
+expect 0 "no failure found in 2 runs" "$tool" explore "$toys" --runs 2 -- held $(seq 20000)
+expect 1 "exit 88" "$tool" explore "$toys" --runs 2 --trace leaves.trace -- leaves
+expect 0 "1 of 1 times the same failure: exit 88" "$tool" replay leaves.trace
+(ulimit -f 100 && expect 0 "no failure found in 20 runs" "$tool" explore "$toys" --runs 20 -- held; exit $failed) || failed=1
+
 # A goroutine that has lost its M cannot even say what has happened to it: where it was is shown.
 expect 132 "fatal: signal 04 in a goroutine without an M, pc=0x" env --default-signal=ILL "$plain" lost
 expect 1 "signal 4: fatal: signal # in a goroutine without an M" "$tool" explore "$toys" --runs 3 --trace lost.trace -- lost
@@ -83,7 +110,7 @@ expect 2 "unknown strategy" "$tool" explore "$toys" --strategy best
 expect 2 "no point matches" "$tool" explore "$toys" --focus 'goparc_*'
 expect 2 "unknown option --sead" "$tool" explore "$toys" --sead 4
 expect 2 "wants a duration" "$tool" explore "$toys" --for ever
-sed 's/gort-trace 3/gort-trace 9/' small.trace >nine.trace
+sed 's/gort-trace 4/gort-trace 9/' small.trace >nine.trace
 expect 2 "a trace of version 9" "$tool" replay nine.trace
 head -8 small.trace >cut.trace
 expect 2 "cut off" "$tool" replay cut.trace
@@ -108,6 +135,20 @@ expect 2 "is of another mode" "$tool" replay small.trace --program "$plain"
 sed 's/^steps .*/steps many/' small.trace >number.trace
 expect 2 'number.trace: line 12: "steps" wants a number' "$tool" replay number.trace
 
+# A trace is never what is written over, nor read for what it does not say.
+expect 2 "--events would replace the trace" "$tool" replay small.trace --events ./small.trace
+expect 2 "--output would replace the trace" "$tool" report small.trace --output "$PWD/small.trace"
+expect 2 "--chrome would replace the trace" "$tool" report small.trace --chrome small.trace
+expect 2 "--output would replace the trace" "$tool" shrink small.trace --output small.trace
+expect 2 "cannot be one file" "$tool" report small.trace --output one.html --chrome ./one.html
+for line in 'k 0 1 4294967295' 's 256 1 1' 'p 0 1 2 3' 'p 0 x 2' 's 0 1 4294967298'; do
+  sed "s/^p .*/$line/; s/^s .*/$line/" small.trace >hostile.trace
+  expect 2 "not a deviation: $line" "$tool" replay hostile.trace
+done
+sed 's/^deviations .*/deviations 4000000000/' small.trace >many.trace
+expect 2 "more deviations than a run can have" "$tool" replay many.trace
+"$tool" replay small.trace --events /dev/stdout 2>&1 | grep -q "no regular file" || { echo "FAIL: events into a pipe"; failed=1; }
+
 # A folder that cannot be written to is said before anything is explored, not hours later.
 expect 2 "no/such/: No such file or directory" "$tool" explore "$toys" --trace no/such/up.trace -- update
 expect 2 "small.trace/: Not a directory" "$tool" explore "$toys" --trace small.trace/up.trace -- update
@@ -117,13 +158,13 @@ expect 2 "no/such/: No such file or directory" "$tool" replay small.trace --even
 TMPDIR=$PWD expect 1 "/dev/full: cannot be written: No space left on device; the trace is in $PWD/gort-" \
   "$tool" explore "$toys" --runs 2000 --trace /dev/full -- update
 expect 0 "1 of 1 times the same failure" "$tool" replay "$PWD"/gort-*.trace
-TMPDIR=$PWD/no/such expect 1 "gort-trace 3" "$tool" explore "$toys" --runs 2000 --trace /dev/full -- update
-sed -n '/^gort-trace 3$/,/^end$/p' out >err.trace
-sed -i '1s/.*\(gort-trace 3\)$/\1/' err.trace
+TMPDIR=$PWD/no/such expect 1 "gort-trace 4" "$tool" explore "$toys" --runs 2000 --trace /dev/full -- update
+sed -n '/^gort-trace 4$/,/^end$/p' out >err.trace
+sed -i '1s/.*\(gort-trace 4\)$/\1/' err.trace
 expect 0 "1 of 1 times the same failure" "$tool" replay err.trace
 [ -c /dev/full ] || { echo "FAIL: /dev/full is no device any more"; failed=1; }
 TMPDIR=$PWD expect 0 "the trace is in $PWD/gort-" "$tool" shrink small.trace --output /dev/full
-TMPDIR=$PWD/no/such expect 1 "gort-trace 3" "$tool" shrink small.trace --output /dev/full
+TMPDIR=$PWD/no/such expect 1 "gort-trace 4" "$tool" shrink small.trace --output /dev/full
 expect 3 "cannot write /dev/full: No space left on device" "$tool" replay small.trace --events /dev/full
 expect 3 "/dev/full: cannot be written: No space left on device" "$tool" report small.trace --output /dev/full
 exit $failed

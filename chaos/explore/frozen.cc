@@ -1,6 +1,7 @@
 #include "chaos/explore/frozen.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -53,12 +54,15 @@ bool WriteAll(int fd, const char* from, std::size_t n) {
 }  // namespace
 
 void FreezeMemory(std::size_t least) {
+  // A limit on the size of files leaves memory as it is.
+  struct sigaction ignore = {}, before;
+  ignore.sa_handler = SIG_IGN;
+  sigaction(SIGXFSZ, &ignore, &before);
   static Mapping mappings[kMaxMappings];
   const int n = Find(least, mappings);
   const int fd = memfd_create("gort-frozen", MFD_CLOEXEC);
-  if (fd < 0) return;
   off_t at = 0;
-  for (int i = 0; i < n; i++) {
+  for (int i = 0; fd >= 0 && i < n; i++) {
     const Mapping& m = mappings[i];
     if (lseek(fd, at, SEEK_SET) != at || !WriteAll(fd, m.begin, m.size)) break;
     if (mmap(m.begin, m.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, at) ==
@@ -66,7 +70,8 @@ void FreezeMemory(std::size_t least) {
       break;
     at += static_cast<off_t>(m.size);
   }
-  close(fd);
+  if (fd >= 0) close(fd);
+  sigaction(SIGXFSZ, &before, nullptr);
 }
 
 }  // namespace gort::chaos

@@ -14,6 +14,7 @@
 #include "chaos/explore/steps.h"
 #include "chaos/explore/verdicts.h"
 #include "runtime/os_linux.h"
+#include "runtime/proc.h"
 #include "runtime/stubs.h"
 
 namespace gort::chaos {
@@ -76,10 +77,12 @@ void Interrupt(int thread, int sig) {
 
 // ---- requests ----
 
-int ThreadOfM(const volatile void* m) {
+// The thread of that M; -1 if it has ended, or is yet to come.
+int ThreadOfM(const void* m) {
+  if (m == &runtime::m0) return 0;
   for (int i = 0; i < run.threadCount; i++)
     if (run.threads[i].v.m == m && run.threads[i].v.state != ThreadView::kEnded) return i;
-  return 0;  // m0
+  return -1;
 }
 
 int ThreadOfStack() {
@@ -173,7 +176,7 @@ void SignalProcess(int sig) {
   if (!run.config.replay)
     thread = static_cast<int>(run.injections.Below(static_cast<std::uint64_t>(run.threadCount)));
   else if (const Deviation* d = Take(Deviation::kSignal))
-    thread = static_cast<int>(d->what);
+    thread = d->what < kMaxThreads ? static_cast<int>(d->what) : 0;
   if (thread >= run.threadCount || run.threads[thread].v.state == ThreadView::kEnded) thread = 0;
   if (thread != 0) Record(Deviation::kSignal, static_cast<std::uint32_t>(thread), false);
   Interrupt(thread, sig);
@@ -259,7 +262,9 @@ void Answer(Request* r) {
       r->result = reinterpret_cast<std::int64_t>(NewThread(addr));
       return;
     case Kind::kSignalThread:
-      return Interrupt(ThreadOfM(addr), static_cast<int>(r->a));
+      if (const int thread = ThreadOfM(addr); thread >= 0)
+        Interrupt(thread, static_cast<int>(r->a));
+      return;
     case Kind::kSignalProcess:
       return SignalProcess(static_cast<int>(r->a));
     case Kind::kPoint:
@@ -278,6 +283,13 @@ void Answer(Request* r) {
   }
 }
 
+// A stretch without steps ends there. A loop that looks at the clock makes none: time stands still in it until its
+// fuel is spent; and locks are told of in a replay alone.
+bool EndsStretch(Kind kind) {
+  return kind > Kind::kWrite && kind != Kind::kNanotime && kind != Kind::kWalltime &&
+         kind != Kind::kLocked && kind != Kind::kUnlocked;
+}
+
 }  // namespace
 
 void Explore(Request* r) {
@@ -293,7 +305,7 @@ void Explore(Request* r) {
     Settle();
     Self().v.fp = caller;
     Self().v.g = runtime::getg();
-    if (r->kind > Kind::kWrite) run.fuel = runtime::explore::kFuel;
+    if (EndsStretch(r->kind)) run.fuel = runtime::explore::kFuel;
     if (r->kind == Kind::kThreadExit) {
       Account(1);
       Self().v.state = ThreadView::kEnded;

@@ -61,8 +61,6 @@ struct Choice {
 };
 inline constexpr std::size_t kMaxChoices = 1 << 17;
 
-inline constexpr std::size_t kMaxDeviations = 1 << 20;
-
 struct RunRecord {
   std::uint64_t steps;
   std::uint64_t contended;  // steps at which more than one thread could go on
@@ -75,7 +73,8 @@ struct RunRecord {
   std::uint32_t missed;  // replay: deviations that did not fit
   std::uint32_t count;  // of deviations
   bool overflow;  // there were more
-  char outcome[16];  // how the explorer has ended it: deadlock, livelock, idle; "" if it has not
+  char outcome
+      [16];  // how the explorer has ended it: deadlock, livelock, idle, late, broken; "" if it has not
   char diverged[256];  // where and how a replay left its trace, "" if it did not
   std::uint32_t choiceCount;
   bool choiceOverflow;  // there were more

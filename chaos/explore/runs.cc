@@ -106,28 +106,34 @@ void Prepare(const RunConfig& config) {
     std::memcpy(shared->deviations, config.deviations, shared->config.count * sizeof(Deviation));
 }
 
-RunReport Run(const RunConfig& config, bool keepOutput, const std::string& events) {
-  std::snprintf(shared->events, sizeof shared->events, "%s", events.c_str());
+RunReport Run(const RunConfig& config, const RunOptions& options) {
+  std::snprintf(shared->events, sizeof shared->events, "%s", options.events.c_str());
   Prepare(config);
-  shared->keepOutput = keepOutput;
   RunOnce();
   RunReport report;
+  const RunRecord& r = shared->result;
   const int status = shared->waitStatus;
   const int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  report.broken = shared->timedOut || code == kExplorerBroken;
-  report.failed = status != 0 && code != kDiverged;
-  if (report.failed || report.broken || code == kDiverged) report.out = KeptOutput();
+  // A program may have these statuses for itself.
+  const bool gaveUp = code == kExplorerBroken && std::strcmp(r.outcome, "broken") == 0;
+  const bool diverged = code == kDiverged && r.diverged[0] != 0;
+  // A verdict stands, also if there was no time left to say all of it.
+  const bool cutOff = shared->timedOut && r.outcome[0] == 0;
+  report.broken = cutOff || gaveUp;
+  report.failed = status != 0 && !diverged;
+  if (status != 0 || options.output) report.out = KeptOutput();
   // An allocation that was made to fail ends a program as it should.
   if (code == 2 && report.out.find("out of memory (injected)") != std::string::npos)
     report.failed = false;
-  if (shared->timedOut) {
-    report.outcome = "still running after " + std::to_string(shared->timeoutSeconds) +
-                     " s: it waits for something that the explorer does not know of";
-  } else if (shared->result.outcome[0] != 0) {
-    report.outcome = shared->result.outcome;
-  } else if (code == kExplorerBroken) {
+  if (cutOff) {
+    report.outcome =
+        "still running after " + std::to_string(shared->timeoutSeconds) +
+        " s: it waits for something that the explorer does not know of, or makes no step";
+  } else if (gaveUp) {
     report.outcome = "the explorer gave up";
-  } else if (code == kDiverged) {
+  } else if (r.outcome[0] != 0) {
+    report.outcome = r.outcome;
+  } else if (diverged) {
     report.outcome = "diverged";
   } else if (code >= 0) {
     report.outcome = "exit " + std::to_string(code);

@@ -11,14 +11,18 @@ namespace gort::chaos {
 
 struct RunReport {
   std::string outcome;  // as in Trace
-  std::string out;  // standard output and error, if kept
+  std::string out;  // standard output and error
   bool failed;
   bool broken;  // nothing can be said of the program
 };
 
-// Makes one run; config.deviations are copied. The numbers are in shared->result. events: a file that
-// is there, to which the run appends what happens (events.h).
-RunReport Run(const RunConfig& config, bool keepOutput, const std::string& events = "");
+struct RunOptions {
+  bool output = false;  // RunReport::out also of a run that held
+  std::string events;  // a file that is there, to which the run appends what happens (events.h)
+};
+
+// Makes one run; config.deviations are copied. The numbers are in shared->result.
+RunReport Run(const RunConfig& config, const RunOptions& options = {});
 
 // Hands a configuration over to the next run.
 void Prepare(const RunConfig& config);

@@ -26,6 +26,7 @@ void Broken(const char* why) {
   char line[300];
   const int n = std::snprintf(line, sizeof line, "explore: %s\n", why);
   Say(line, n);
+  std::snprintf(run.result->outcome, sizeof run.result->outcome, "broken");
   End(kExplorerBroken);
 }
 

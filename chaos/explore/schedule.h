@@ -14,11 +14,13 @@
 //  - Deviations are kept in the order in which they were made.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace gort::chaos {
 
 inline constexpr int kMaxThreads = 256;
+inline constexpr std::size_t kMaxDeviations = 1 << 20;  // of a run
 // Steps for which a thread that can run may be passed over.
 inline constexpr std::int64_t kFairness = 3000;
 

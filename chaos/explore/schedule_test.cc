@@ -307,7 +307,7 @@ TEST_CASE("what is wrong with a trace is said with its line") {
   CHECK(ProblemOf("ELF") == "line 1: this is not a trace of gort");
   std::string other = good;
   other.replace(0, 12, "gort-trace 9");
-  CHECK(ProblemOf(other) == "line 1: a trace of version 9; this program reads version 3");
+  CHECK(ProblemOf(other) == "line 1: a trace of version 9; this program reads version 4");
   CHECK(ProblemOf(good.substr(0, good.find("seed"))) ==
         "line 10: cut off: \"seed\" should stand here");
   CHECK(ProblemOf(good.substr(0, good.find("w 1 8"))) ==

@@ -45,7 +45,7 @@ class Shrinker {
     if (shared->result.steps < limit_) return true;
     RunConfig config = ConfigOf(best_);
     config.count = 0;
-    const RunReport report = Run(config, true);
+    const RunReport report = Run(config);
     runs_++;
     if (!report.failed)
       limit_ = std::min(limit_, std::max(kPatience * shared->result.steps, kPatient));
@@ -195,7 +195,7 @@ class Shrinker {
       another.steps = shared->result.steps;
       if (another.Preemptions() > kPromising || another.Injections() > 10 * kPromising) continue;
       const Trace before = std::exchange(best_, another);
-      if (limit_ != best_.limit && !TrySurely()) {
+      if (!TrySurely()) {
         best_ = before;
         continue;
       }
@@ -250,7 +250,7 @@ class Shrinker {
   // Makes the run; whether it fails as the trace does.
   bool FailsAlike(RunConfig config) {
     config.limit = limit_;
-    const RunReport report = Run(config, true);
+    const RunReport report = Run(config);
     runs_++;
     const std::string said = TellingLine(report.out);
     last_ = report.outcome + " (" + said + ")";

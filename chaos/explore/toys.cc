@@ -10,6 +10,8 @@
 //   outlived depth 1: as order, but the program does not wait for the one that comes late
 //   loop     no bug: one goroutine reads an ordinary word, without any step, until the other one has set it
 //   endless  a loop without any step that does not end
+//   clock    no bug: a loop that does nothing but look at the clock, for a millisecond
+//   leaves   ends with a status that the explorer has for itself
 //   lost     a fault in a goroutine that has lost its M
 //   instep   no bug: one goroutine sets a word, clears it and yields, until another, which yields as well,
 //            has seen it set
@@ -17,6 +19,7 @@
 //   alone    no bug: a million steps at which nobody else can go on
 //   both     no bug: a thousand steps each of two goroutines, so that all are scheduling points
 #include <atomic>
+#include <cstdlib>
 #include <cstring>
 
 #include "runtime/go.h"
@@ -158,6 +161,14 @@ void endless() {
   while (go_on == 0) continue;
 }
 
+void clockloop() {
+  const auto start = time::Now();
+  while (time::Since(start) < time::Millisecond) continue;
+}
+
+// With a status that means something else where the explorer itself ends a run.
+void leaves() { std::_Exit(88); }
+
 // As a goroutine that two Ms run.
 void lost() {
   runtime::getg()->m = nullptr;
@@ -226,6 +237,8 @@ int main(int argc, char** argv) {
     if (std::strcmp(which, "outlived") == 0) outlived();
     if (std::strcmp(which, "loop") == 0) loop();
     if (std::strcmp(which, "endless") == 0) endless();
+    if (std::strcmp(which, "clock") == 0) clockloop();
+    if (std::strcmp(which, "leaves") == 0) leaves();
     if (std::strcmp(which, "instep") == 0) instep();
     if (std::strcmp(which, "held") == 0) steps(40);
     if (std::strcmp(which, "alone") == 0) steps(1000000);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
@@ -19,7 +20,7 @@ namespace gort::chaos {
 namespace {
 
 constexpr char kFirstLine[] = "gort-trace ";
-constexpr int kVersion = 3;
+constexpr int kVersion = 4;
 
 char LetterOf(const Deviation& d) {
   switch (d.kind) {
@@ -63,9 +64,49 @@ bool KindOf(char letter, Deviation* d) {
 
 constexpr const char* kSettings[] = {"GODEBUG", "GOGC", "GOMAXPROCS", "GOTRACEBACK"};
 
-std::string OneLine(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
+std::string OneLine(const std::string& text) {
+  std::string line;
+  for (const char c : text) {
+    if (c == '\n')
+      line += "\\n";
+    else if (c == '\\')
+      line += "\\\\";
+    else
+      line += c;
+  }
+  return line;
+}
+
+std::string FromOneLine(const std::string& line) {
+  std::string text;
+  for (std::size_t i = 0; i < line.size(); i++) {
+    const bool escaped = line[i] == '\\' && i + 1 < line.size();
+    if (escaped) i++;
+    text += escaped && line[i] == 'n' ? '\n' : line[i];
+  }
   return text;
+}
+
+// Whether `what` is one for a deviation of that kind.
+bool Fits(Deviation::Kind kind, std::uint32_t what) {
+  if (kind == Deviation::kSwitch || kind == Deviation::kSignal || kind == Deviation::kWake)
+    return what < kMaxThreads;
+  return true;
+}
+
+// "KIND THREAD STEP WHAT", and no more.
+bool ParseDeviation(const std::string& line, Deviation* d) {
+  const char* at = line.data();
+  const char* const end = at + line.size();
+  const auto number = [&](auto* value) {
+    if (at == end || *at++ != ' ') return false;
+    const auto parsed = std::from_chars(at, end, *value);
+    at = parsed.ptr;
+    return parsed.ec == std::errc();
+  };
+  if (at == end || !KindOf(*at++, d)) return false;
+  return number(&d->thread) && number(&d->step) && number(&d->what) && at == end &&
+         Fits(d->kind, d->what);
 }
 
 }  // namespace
@@ -125,7 +166,7 @@ bool ParseTrace(const std::string& text, Trace* out, std::string* problem) {
     if (!next()) return fail("cut off: \"" + std::string(name) + "\" should stand here");
     const std::string head = std::string(name) + " ";
     if (!line.starts_with(head)) return fail("\"" + std::string(name) + "\" should stand here");
-    *value = line.substr(head.size());
+    *value = FromOneLine(line.substr(head.size()));
     return true;
   };
   const auto numberField = [&](const char* name, std::uint64_t* value) {
@@ -153,18 +194,14 @@ bool ParseTrace(const std::string& text, Trace* out, std::string* problem) {
       !field("outcome", &trace.outcome) || !field("said", &trace.said) ||
       !numberField("steps", &trace.steps) || !numberField("deviations", &count))
     return false;
+  if (count > kMaxDeviations)
+    return fail("more deviations than a run can have, " + std::to_string(kMaxDeviations));
   StrategyChoice strategy;
   if (std::string why; !ParseStrategy(trace.strategy, &strategy, &why)) return fail(why);
   for (std::uint64_t i = 0; i < count; i++) {
     if (!next()) return fail("cut off: " + std::to_string(count - i) + " deviations are missing");
     Deviation d{};
-    char letter;
-    unsigned thread;
-    if (std::sscanf(line.c_str(), "%c %u %" SCNu64 " %u", &letter, &thread, &d.step, &d.what) !=
-            4 ||
-        thread >= kMaxThreads || !KindOf(letter, &d))
-      return fail("not a deviation: " + line);
-    d.thread = static_cast<std::uint8_t>(thread);
+    if (!ParseDeviation(line, &d)) return fail("not a deviation: " + line);
     trace.deviations.push_back(d);
   }
   if (!next() || line != "end") return fail("cut off: \"end\" should stand here");

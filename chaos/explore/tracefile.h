@@ -1,6 +1,6 @@
 // A schedule as a file. Text, a version in its first line, an end mark in its last:
 //
-//   gort-trace 3
+//   gort-trace 4
 //   program NAME
 //   arguments N
 //   argument TEXT         N lines
@@ -17,6 +17,8 @@
 //   KIND THREAD STEP WHAT     N lines; KIND: p preemption, s other switch, l leap, w wake,
 //                             i injection, k signal
 //   end
+//
+// In a TEXT, \n is a new line and \\ a backslash.
 #pragma once
 
 #include <cstdint>

@@ -147,7 +147,9 @@ void AwaitTurn(int thread) {
 }
 
 void Decide(Reason reason) {
-  LookForIdle();
+  // A replay comes here at a step only where the run has left the default: what is seen elsewhere would not be
+  // seen again.
+  if (reason != Reason::kStep) LookForIdle();
   static Situation s;
   Look(&s, reason);
   if (s.sleeper &&
@@ -170,6 +172,7 @@ void Decide(Reason reason) {
     EventSwitch(next, reason != Reason::kWait);
     Self().preempted = preemption;
     if (preemption) run.rule->Preempted(run.current);
+    if (reason == Reason::kStep) LookForIdle();
   }
   SwitchTo(next, reason);
 }

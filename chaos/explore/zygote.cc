@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 
 #include "chaos/explore/frozen.h"
 #include "chaos/explore/inject.h"
@@ -36,9 +37,9 @@ constexpr std::size_t kLarge = 256 << 10;
 
 int toZygote = -1;
 
-[[noreturn]] void Fail(const char* what) {
+[[noreturn]] void Fail(const char* what, int status = 3) {
   std::fprintf(stderr, "explore: %s: %s\n", what, std::strerror(errno));
-  _exit(3);
+  _exit(status);
 }
 
 bool ReadByte(int fd, char* byte) {
@@ -61,22 +62,59 @@ void Share() {
   shared->timeoutSeconds = 60;
 }
 
-// Waits for the run, and ends it when its time is up.
+// The processor time of a process, ns.
+std::int64_t ProcessorTime(pid_t process) {
+  clockid_t clock;
+  timespec time{};
+  if (clock_getcpuclockid(process, &clock) != 0 || clock_gettime(clock, &time) != 0) return 0;
+  return time.tv_sec * 1'000'000'000 + time.tv_nsec;
+}
+
+// Waits for the run, and ends it when its time is up: the seconds in which it did nothing are counted, and
+// those that it has spent on the processor. So a machine that is busy, or has stopped us all, costs it nothing.
 void Await(pid_t run) {
+  constexpr std::int64_t kNothing = 1'000'000;  // ns in a second
   shared->timedOut = false;
   const int pidfd = static_cast<int>(syscall(SYS_pidfd_open, run, 0));
   if (pidfd >= 0) {
     pollfd waiting{pidfd, POLLIN, 0};
-    int n;
-    while ((n = poll(&waiting, 1, shared->timeoutSeconds * 1000)) < 0 && errno == EINTR) continue;
-    if (n == 0) {
-      shared->timedOut = true;
-      kill(run, SIGKILL);
+    std::int64_t before = 0;
+    for (int idle = 0; !shared->timedOut;) {
+      const int n = poll(&waiting, 1, 1000);
+      if (n < 0 && errno == EINTR) continue;
+      if (n != 0) break;
+      const std::int64_t now = ProcessorTime(run);
+      idle = now - before < kNothing ? idle + 1 : 0;
+      before = now;
+      shared->timedOut =
+          idle >= shared->timeoutSeconds || now >= shared->timeoutSeconds * 1'000'000'000ll;
     }
+    if (shared->timedOut) kill(run, SIGKILL);
     close(pidfd);
   }
   while (waitpid(run, &shared->waitStatus, 0) < 0)
     if (errno != EINTR) Fail("waitpid");
+}
+
+// Each run finds standard input as the first one did, or empty if it cannot be read again.
+void RewindInput() {
+  if (lseek(STDIN_FILENO, 0, SEEK_SET) == 0) return;
+  const int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  if (nothing < 0) return;
+  dup2(nothing, STDIN_FILENO);
+  close(nothing);
+}
+
+// The events file stands behind the descriptors that the program will use: these have the numbers that they have
+// without it.
+int OpenEvents() {
+  constexpr int kHigh = 500;
+  const int fd = open(shared->events, O_WRONLY | O_APPEND | O_CLOEXEC);
+  if (fd < 0) Fail(shared->events, kExplorerBroken);
+  const int high = fcntl(fd, F_DUPFD_CLOEXEC, kHigh);
+  if (high < 0) return fd;
+  close(fd);
+  return high;
 }
 
 // The rest of a run's beginning, in its process.
@@ -88,15 +126,7 @@ void Begin() {
   CPU_ZERO(&here);
   CPU_SET(static_cast<std::size_t>(sched_getcpu()), &here);
   sched_setaffinity(0, sizeof here, &here);
-  if (shared->keepOutput) {
-    dup2(outputFile, STDOUT_FILENO);
-    dup2(outputFile, STDERR_FILENO);
-  }
-  if (shared->events[0] != 0) {
-    const int fd = open(shared->events, O_WRONLY | O_APPEND | O_CLOEXEC);
-    if (fd < 0) Fail(shared->events);
-    BeginEvents(fd);
-  }
+  if (shared->events[0] != 0) BeginEvents(OpenEvents());
   BeginRun(shared->config, &shared->result);
   InstallInjections();
 }
@@ -107,7 +137,7 @@ void RunOnce() {
   RunRecord& r = shared->result;
   // The array of deviations is what its count says.
   std::memset(static_cast<void*>(&r), 0, offsetof(RunRecord, deviations));
-  if (shared->keepOutput && (ftruncate(outputFile, 0) != 0 || lseek(outputFile, 0, SEEK_SET) != 0))
+  if (ftruncate(outputFile, 0) != 0 || lseek(outputFile, 0, SEEK_SET) != 0)
     Fail("cannot empty the file of a run's output");
   WriteByte(toZygote, kRun);
   char byte;
@@ -155,6 +185,11 @@ void ServeRuns(int (*control)()) {
     if (run < 0) Fail("fork");
     if (run == 0) {
       close(sockets[0]);
+      // What a terminal sends (SIGWINCH, SIGTSTP) would come to any thread, at any time.
+      setsid();
+      RewindInput();
+      dup2(outputFile, STDOUT_FILENO);
+      dup2(outputFile, STDERR_FILENO);
       Begin();
       return;
     }

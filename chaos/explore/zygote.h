@@ -15,9 +15,7 @@ namespace gort::chaos {
 struct Shared {
   // From the controller.
   RunConfig config;
-  bool
-      keepOutput;  // of the run, in the file `output`; else it goes where the program's output goes
-  int timeoutSeconds;  // real time, after which a run is killed
+  int timeoutSeconds;  // after so many of the processor's, or without doing anything, a run is killed
   char events[4096];  // the file to which the run appends its events (events.h), "": none
   Deviation deviations[kMaxDeviations];  // of config
   // From the zygote and the run.
@@ -27,7 +25,7 @@ struct Shared {
 };
 
 extern Shared* shared;
-extern int outputFile;  // what a run prints, when it is kept
+extern int outputFile;  // what a run prints
 
 // In the controller: one run as shared->config says.
 void RunOnce();
