@@ -15,16 +15,16 @@ namespace {
 
 // What each part of a run draws its numbers from, with the run's seed: to change how one draws does not change
 // the others.
-enum Purpose : std::uint64_t { kNumbers = 1, kInjections, kPace, kStrategy, kSites };
+enum Purpose : std::uint64_t { kNumbers = 1, kInjections, kPace, kStrategy, kSites, kDate };
 
 // Time: how fast it goes, and when the run takes place.
 void DrawTime(std::uint64_t seed) {
-  Sequence pace(DeriveSeed(seed, kPace));
-  constexpr std::int64_t kPaces[] = {20, 100, 500, 2000};
-  run.nsPerStep = kPaces[pace.Below(std::size(kPaces))] / run.grain;
+  run.nsPerStep = run.config.NsPerStep();
   // A year and a day that depend on the seed, so that no program relies on one.
-  run.startOfTime = (1600000000 + static_cast<std::int64_t>(pace.Below(300000000))) * 1000000000;
-  run.result->now = 1 + static_cast<std::int64_t>(pace.Below(1000000000));
+  Sequence sequence(DeriveSeed(seed, kDate));
+  run.startOfTime =
+      (1600000000 + static_cast<std::int64_t>(sequence.Below(300000000))) * 1000000000;
+  run.result->start = run.result->now = 1 + static_cast<std::int64_t>(sequence.Below(1000000000));
 }
 
 void DrawInjections(const RunConfig& c) {
@@ -47,6 +47,11 @@ void ChooseStrategy(const RunConfig& c) {
 }
 
 }  // namespace
+
+std::int64_t RunConfig::NsPerStep() const {
+  constexpr std::int64_t kPaces[] = {20, 100, 500, 2000};
+  return kPaces[Sequence(DeriveSeed(seed, kPace)).Below(std::size(kPaces))] / Grain();
+}
 
 void* NewThread(const void* m) {
   if (run.threadCount == kMaxThreads) Broken("more than 256 threads");

@@ -190,8 +190,9 @@ class Runs {
   }
 
   // It held.
-  void Held(std::uint64_t steps) {
-    longest_ = std::max(longest_, steps / static_cast<std::uint64_t>(config_.Grain()));
+  void Held(const RunRecord& r) {
+    longest_ = std::max(longest_, r.steps / static_cast<std::uint64_t>(config_.Grain()));
+    longestTime_ = std::max(longestTime_, r.now - r.start);
   }
 
   // What is known after all runs, "" for nothing special.
@@ -205,11 +206,17 @@ class Runs {
   }
 
  private:
+  // What a run that ends does not need: 40 times the steps of the longest; and since some wait for a time, spinning,
+  // and a step takes 20 ns in one run and 2,000 in another, as many as take four times its time, or four times five
+  // of the scheduler's time slices.
   std::uint64_t Limit() const {
+    constexpr std::int64_t kSlices = 50'000'000;
     if (task_.limit != 0) return task_.limit;
-    const std::uint64_t steps =
-        longest_ == 0 ? 20'000'000 : std::max<std::uint64_t>(500'000, 40 * longest_);
-    return steps * static_cast<std::uint64_t>(config_.Grain());
+    const auto grain = static_cast<std::uint64_t>(config_.Grain());
+    if (longest_ == 0) return 20'000'000 * grain;
+    const std::int64_t waits = 4 * std::max(longestTime_, kSlices) / config_.NsPerStep();
+    return std::max<std::uint64_t>(500'000, 40 * longest_) * grain +
+           static_cast<std::uint64_t>(waits);
   }
 
   // What a run's changes of priority are drawn among.
@@ -238,6 +245,7 @@ class Runs {
   std::vector<Deviation> prefix_;
   RunConfig config_;
   std::uint64_t longest_ = 0;  // steps of a run, those of a finer grain fewer
+  std::int64_t longestTime_ = 0;  // virtual ns of a run
   // Averages of what a run has.
   std::uint64_t contended_ = 1000;
   std::uint64_t accesses_ = 1000 * kAccesses;
@@ -341,7 +349,7 @@ int Explore(const Task& task) {
       }
       if (!task.all) break;
     } else {
-      runs.Held(shared->result.steps);
+      runs.Held(shared->result);
     }
     if (i % 64 == 0 && !SameAgain(*config, report)) wrong = true;
     if ((i & 15) == 0)

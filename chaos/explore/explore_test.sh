@@ -70,6 +70,7 @@ expect 1 "livelock: explore: livelock" "$tool" explore "$toys" --runs 3 --trace 
 expect 0 "2 of 2 times the same failure" "$tool" replay endless.trace --times 2
 
 expect 0 "no failure found in 20 runs" "$tool" explore "$toys" --runs 20 -- clock
+expect 0 "no failure found in 40 runs" "$tool" explore "$toys" --runs 40 -- until
 
 # What a program prints is shown as it runs, and changes nothing about its trace.
 expect 0 "no failure found in 60 runs" "$tool" explore "$toys" --runs 60 --inject 0.01 -v -- held

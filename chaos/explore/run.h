@@ -49,6 +49,8 @@ struct RunConfig {
   }
   // How much finer than usual its steps are: what is measured in steps is so much more.
   std::int64_t Grain() const { return strategy.where == StrategyChoice::kMemory ? kAccesses : 1; }
+  // Virtual time that a step takes; drawn, for what is late in one run should be early in another.
+  std::int64_t NsPerStep() const;
   bool FocusesOn(std::size_t point) const { return (focus[point / 64] >> point % 64 & 1) != 0; }
 };
 
@@ -68,7 +70,7 @@ struct RunRecord {
   std::uint64_t switches;
   std::uint64_t decisions;  // times that there was a choice
   std::uint64_t hash;  // of all decisions and what was to be decided
-  std::int64_t now;  // virtual ns
+  std::int64_t start, now;  // virtual ns
   std::uint32_t threads;
   std::uint32_t missed;  // replay: deviations that did not fit
   std::uint32_t count;  // of deviations

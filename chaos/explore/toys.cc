@@ -11,6 +11,7 @@
 //   loop     no bug: one goroutine reads an ordinary word, without any step, until the other one has set it
 //   endless  a loop without any step that does not end
 //   clock    no bug: a loop that does nothing but look at the clock, for a millisecond
+//   until    no bug: yields for 60 ms, which is 30,000 steps in one run, and three million in another
 //   leaves   ends with a status that the explorer has for itself
 //   lost     a fault in a goroutine that has lost its M
 //   instep   no bug: one goroutine sets a word, clears it and yields, until another, which yields as well,
@@ -166,6 +167,11 @@ void clockloop() {
   while (time::Since(start) < time::Millisecond) continue;
 }
 
+void until() {
+  const auto start = time::Now();
+  while (time::Since(start) < 60 * time::Millisecond) runtime::Gosched();
+}
+
 // With a status that means something else where the explorer itself ends a run.
 void leaves() { std::_Exit(88); }
 
@@ -238,6 +244,7 @@ int main(int argc, char** argv) {
     if (std::strcmp(which, "loop") == 0) loop();
     if (std::strcmp(which, "endless") == 0) endless();
     if (std::strcmp(which, "clock") == 0) clockloop();
+    if (std::strcmp(which, "until") == 0) until();
     if (std::strcmp(which, "leaves") == 0) leaves();
     if (std::strcmp(which, "instep") == 0) instep();
     if (std::strcmp(which, "held") == 0) steps(40);
