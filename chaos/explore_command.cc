@@ -41,14 +41,15 @@ explore:
   --runs N           so many runs (default 100, or as many as --for allows)
   --for DURATION     for so long: 90s, 30m, 2h
   --seed N           seed of the first run (default 1); each run has the next one
-  --strategy NAME    random, burst, pct:DEPTH, starve, sites, or mix (default): all of them in turn;
-                     bounded:BOUND makes all runs with at most so many preemptions. pct:DEPTH@points
+  --strategy NAME    random, burst, pct:DEPTH, starve, sites, or mix (if none is named): all of them in
+                     turn; default decides nothing; bounded:BOUND makes all runs with at most so many preemptions. pct:DEPTH@points
                      switches at named points only, pct:DEPTH@memory also before ordinary loads and
                      stores; burst, starve and sites likewise
-  --focus PATTERN    switch threads only at the points that match (chaos points); several times
+  --focus PATTERN    preempt threads only at the points that match (chaos points); several times
   --inject P         with probability P at each named point, move the goroutine's stack, preempt it or
                      signal it; in a quarter of the runs one allocation fails (default 0)
-  --limit N          steps after which a run is cut off as a livelock (default: 40 times the longest)
+  --limit N          steps after which a run is cut off as a livelock (default: 40 times the longest run
+                     that held, and more if some take long)
   --trace FILE       where the trace goes (default PROGRAM.trace in the current folder)
   --all              do not stop at the first failure
 replay:
@@ -59,7 +60,7 @@ shrink:
   --output FILE      where the small trace goes (default TRACE.small)
   --for DURATION     try for so long at most (default 60s)
 report:
-  --output FILE      the page (default TRACE.html)
+  --output FILE      the page (default TRACE.html, for a file of events .html in place of its ending)
   --chrome FILE      also a trace for chrome://tracing or Perfetto
 all:
   --program PROGRAM  replay, shrink, report: instead of the one that the trace names
@@ -72,7 +73,7 @@ exit status:
      same way; report: the page is there, and the trace fails as it did
   1  not so: explore has found a failure, and its trace is written
   2  wrong use: of an option, or of a program or trace that cannot be used
-  3  a run broke, so that nothing is known
+  3  a run broke, was cut off, or was not the same twice, so that nothing is known
 )";
 
 // What each command takes, besides --json, -v and --help.

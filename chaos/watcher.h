@@ -4,8 +4,8 @@
 namespace gort::chaos {
 
 // StartWatcher starts the thread. It looks at all Ms every few milliseconds; when it finds threads
-// that wait for each other's locks, all asleep, and none of them has run between two looks, it
-// writes its report (waitfor.h) and ends the process with kDeadlockSeen.
+// that wait for each other, the same waits at 25 looks one after the other, and those that wait for locks asleep
+// in their futexes, it writes its report (waitfor.h) and ends the process with kDeadlockSeen.
 void StartWatcher();
 
 // StartThread starts a thread that the runtime does not know, with all signals blocked: the

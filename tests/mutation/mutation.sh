@@ -24,7 +24,7 @@ runtime as it is goes through all layers, and must survive.
 
   --layers L,L       only these of conformance, tsan, storm, explore
   --for SECONDS      for each mutant, time for storm and for explore (default 20 each)
-  --strategy NAME    what the explorer does (default mix; ./bazelw run //chaos -- --help)
+  --strategy NAME    what the explorer does (default mix; ./bazelw run //chaos -- explore --help)
   --jobs N           so many mutants at once (default 1)
   --results FILE     where results are kept (default mutation.results in the current folder); what
                      is there is not run again, as long as its patch is the same
