@@ -14,7 +14,7 @@
 //  - gort_explore_budget counts down to the next step at which the explorer wants to be asked. Only
 //    the thread that has the turn runs, so it is a plain number; one instruction of assembly counts.
 //  - gort_explore_fuel counts ordinary loads and stores down, from the last step or request on, whether they
-//    are steps or not. When it is spent the explorer is asked: a loop without steps is no end of the run.
+//    are steps or not. When it is spent the explorer is asked: a loop without steps loses the turn at last.
 //  - The explorer may want to be asked at the steps of some sites, too: a site is where a step is called
 //    from, and is known by a hash of its address. Addresses are the same in all processes of a program that
 //    is explored.
@@ -107,6 +107,8 @@ extern bool gort_explore_locks;
 void gort_explore_call(Request* r);
 // One step: the explorer is asked if the budget is spent.
 void gort_explore_step(Kind kind, const volatile void* addr);
+// kLocked or kUnlocked, if the explorer wants to know of locks. As a step, it leaves no trace.
+void gort_explore_lock(Kind kind, const void* lock);
 }
 
 inline constexpr std::int64_t kFuel = 1 << 14;  // explore_amd64.S has it as well
@@ -158,10 +160,7 @@ GORT_INLINE void leave() {
   gort_explore_stack = nullptr;
 }
 
-GORT_INLINE void locked(Kind kind, const void* lock) {
-  // In this order: the loads are steps, and there are as many whether somebody wants to know or not.
-  if (on() && GORT_UNLIKELY(gort_explore_locks)) ask(kind, lock);
-}
+GORT_INLINE void locked(Kind kind, const void* lock) { gort_explore_lock(kind, lock); }
 
 #else
 

@@ -68,6 +68,22 @@ gort_explore_step:
     jmp spent
     .size gort_explore_step, . - gort_explore_step
 
+// void gort_explore_lock(Kind, const void*)
+    .globl gort_explore_lock
+    .type gort_explore_lock, @function
+    .p2align 4
+gort_explore_lock:
+    cmpb $0, gort_explore_locks(%rip)
+    movl $0, %eax
+    jne 1f
+    ret
+1:  movq $0, %fs:keptrax@tpoff
+    movq %rsi, %fs:address@tpoff
+    movzbl %dil, %eax
+    movq %rax, %fs:kind@tpoff
+    jmp spent
+    .size gort_explore_lock, . - gort_explore_lock
+
 // The explorer is to be asked at this step; what it is stands in the thread's variables. All registers are
 // left as they were, rax as keptrax says.
     .type spent, @function
@@ -91,7 +107,7 @@ spent:
     // A frame on the stack that is left, for who looks at it.
     movq %rbp, -8(%rax)
     leaq -8(%rax), %rbp
-    // A Request: kind, addr, a, b, result. With it there are sixteen words. a is the step's site.
+    // A Request: kind, addr, a, b, result. With it there are sixteen words. a is where it is made, a step's site.
     pushq $0
     pushq $0
     pushq (%rax)

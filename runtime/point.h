@@ -8,7 +8,7 @@
 //
 // Invariants:
 //  - The table below is the only place where a point gets its name. A name that is not in it does
-//    not compile; a point that no code reaches is found by tests/points.
+//    not compile; a point that stands nowhere, or that no code reaches, is found by tests of chaos/.
 //  - A hook runs on the thread and on the stack that reached the point, with whatever locks are
 //    held there. It must not call back into the runtime except to throw.
 #pragma once

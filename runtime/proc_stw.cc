@@ -97,8 +97,6 @@ void forEachP(waitReason reason, void (*fn)(p*)) {
   });
 }
 
-namespace {}  // namespace
-
 void forEachPInternal(void (*fn)(p*)) {
   m* mp = acquirem();
   p* pp = mp->p;
