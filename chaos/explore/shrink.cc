@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <utility>
+#include <vector>
 
 #include "chaos/explore/runs.h"
 #include "chaos/explore/zygote.h"
@@ -19,7 +20,7 @@ constexpr std::size_t kPairsOfOthers = 10;
 // More than that, and it is worth while to look for another run that fails in the same way.
 constexpr int kFewPreemptions = 3;
 constexpr int kFewInjections = 10;
-// Another one that has more of them at first does not become as small as that.
+// Another one that has more of them at first, and more than what there is, does not become as small as that.
 constexpr int kPromising = 15;
 // Share of the time for the trace that was given, before that.
 constexpr double kFirstShare = 0.3;
@@ -28,6 +29,75 @@ constexpr double kInject = 0.01;  // then, if the trace has injections
 // made small it is cut off after so many times the steps of the run without deviations, at least kPatient.
 constexpr std::uint64_t kPatience = 8;
 constexpr std::uint64_t kPatient = 250'000;
+
+// By which strategy the next run is made when another one is looked for that fails in the same way: each has
+// its turn in a quarter of them; half go to the one by which the failure was found, if its runs can be short, and
+// the rest to the one by which most have failed, in whatever way.
+class Turns {
+ public:
+  explicit Turns(const Trace& first) {
+    using Choice = StrategyChoice;
+    Choice given;
+    std::string problem;
+    const bool known = ParseStrategy(first.strategy, &given, &problem);
+    // A race on ordinary memory is not to be had otherwise.
+    const Choice::Where where =
+        known && given.where == Choice::kMemory ? Choice::kMemory : Choice::kSteps;
+    // pct:4 preempts three times.
+    for (const Choice& choice :
+         {Choice{Choice::kPct, 4, Choice::kPoints}, Choice{Choice::kSites, 0, where},
+          Choice{Choice::kPct, 3, Choice::kPoints}, Choice{Choice::kPct, 4, where},
+          Choice{Choice::kPct, 2}, Choice{Choice::kSites, 0, Choice::kPoints},
+          Choice{Choice::kPct, 3, where}, Choice{Choice::kSites, 0}, Choice{Choice::kPct, 4},
+          Choice{Choice::kPct, 2, Choice::kPoints}, Choice{Choice::kPct, 2, where}})
+      turns_.push_back({choice});
+    given_ = turns_.size();
+    if (known && (given.kind == Choice::kPct || given.kind == Choice::kSites))
+      turns_.push_back({given});
+  }
+
+  // The strategy of run i, and what goes with it.
+  void Next(std::uint64_t i, RunConfig* config) {
+    const std::uint64_t quarter = i / 4;
+    now_ = quarter % turns_.size();
+    if (i % 4 != 0 && i % 4 != 3 && given_ < turns_.size())
+      now_ = given_;
+    else if (i % 4 != 0)
+      now_ = static_cast<std::size_t>(
+          std::max_element(turns_.begin(), turns_.end(),
+                           [](const Turn& a, const Turn& b) { return a.Promise() < b.Promise(); }) -
+          turns_.begin());
+    config->strategy = turns_[now_].choice;
+    config->k = static_cast<std::uint64_t>(places_[config->strategy.where]);
+  }
+
+  // What has become of it.
+  void Learn(const RunConfig& config, bool failed, bool alike) {
+    turns_[now_].runs++;
+    turns_[now_].failures += alike ? kAlike : failed;
+    if (failed || config.strategy.kind != StrategyChoice::kPct) return;
+    const RunRecord& r = shared->result;
+    const bool points = config.strategy.where == StrategyChoice::kPoints;
+    std::int64_t& usual = places_[config.strategy.where];
+    usual += (static_cast<std::int64_t>(points ? r.focused : r.contended) - usual) / 8;
+  }
+
+ private:
+  static constexpr double kAlike = 10;  // other failures that one in the same way is worth
+
+  struct Turn {
+    StrategyChoice choice;
+    double runs = 0, failures = 0;
+    // One that was hardly tried is worth a try.
+    double Promise() const { return (failures + 1) / (runs + 200); }
+  };
+
+  std::vector<Turn> turns_;
+  std::size_t given_;  // turns_.size(): it is none of those that make few preemptions
+  std::size_t now_ = 0;
+  // What a run by pct could be interrupted at, on the average, by StrategyChoice::Where.
+  std::int64_t places_[3] = {1000, 100, 10'000};
+};
 
 class Shrinker {
  public:
@@ -142,69 +212,47 @@ class Shrinker {
   // by priorities, and some of those by sites, have few from the beginning: looks for one that fails in the
   // same way, and shrinks it.
   void ShrinkAnother() {
-    using Choice = StrategyChoice;
     const Trace first = best_;
-    Choice given;
-    std::string problem;
-    // A race on ordinary memory is not to be had otherwise.
-    const Choice::Where where =
-        ParseStrategy(first.strategy, &given, &problem) && given.where == Choice::kMemory
-            ? Choice::kMemory
-            : Choice::kSteps;
-    // pct:4 preempts three times.
-    const Choice turns[] = {{Choice::kPct, 4, Choice::kPoints},
-                            {Choice::kSites, 0, where},
-                            {Choice::kPct, 3, Choice::kPoints},
-                            {Choice::kPct, 4, where},
-                            {Choice::kPct, 2},
-                            {Choice::kSites, 0, Choice::kPoints},
-                            {Choice::kPct, 4, Choice::kPoints},
-                            {Choice::kPct, 3, where},
-                            {Choice::kSites, 0},
-                            {Choice::kPct, 4},
-                            {Choice::kPct, 2, Choice::kPoints},
-                            {Choice::kPct, 2, where}};
-    // What a run by pct could be interrupted at, on the average, by StrategyChoice::Where.
-    std::int64_t places[] = {1000, 100, 10'000};
+    Turns turns(first);
     pause_ = end_;
     pairs_ = kPairsOfOthers;
     for (std::uint64_t i = 0; !TimeIsUp() && !IsSmall(); i++) {
       RunConfig config;
       config.seed = first.seed + i;
-      config.strategy = turns[i % std::size(turns)];
-      std::int64_t& usual = places[config.strategy.where];
-      config.k = static_cast<std::uint64_t>(usual);
+      turns.Next(i, &config);
       config.inject = first.Injections() > 0 ? kInject : 0;
       progress_("shrink: " + std::to_string(runs_) + " runs, " +
                 std::to_string(best_.Preemptions()) + " preemptions and " +
                 std::to_string(best_.Injections()) +
                 " injections left; looking for another run that fails so");
-      if (!FailsAlike(config)) {
-        const RunRecord& r = shared->result;
-        const std::uint64_t came =
-            config.strategy.where == Choice::kPoints ? r.focused : r.contended;
-        if (config.strategy.kind == Choice::kPct)
-          usual += (static_cast<std::int64_t>(came) - usual) / 8;
-        continue;
-      }
-      Trace another = best_;
-      another.seed = config.seed;
-      another.strategy = ShowStrategy(config.strategy);
-      another.deviations.assign(shared->result.deviations,
-                                shared->result.deviations + shared->result.count);
-      another.steps = shared->result.steps;
-      if (another.Preemptions() > kPromising || another.Injections() > 10 * kPromising) continue;
-      const Trace before = std::exchange(best_, another);
-      if (!TrySurely()) {
-        best_ = before;
-        continue;
-      }
-      ShrinkSurely();
-      const auto size = [](const Trace& t) {
-        return std::pair(t.Preemptions() + t.Injections(), t.deviations.size());
-      };
-      if (size(before) <= size(best_)) best_ = before;
+      const bool alike = FailsAlike(config);
+      turns.Learn(config, failed_, alike);
+      if (alike) Adopt(config);
     }
+  }
+
+  // The run that has just been made fails in the same way: it is made small, and is the best if it is
+  // smaller then.
+  void Adopt(const RunConfig& config) {
+    Trace another = best_;
+    another.seed = config.seed;
+    another.strategy = ShowStrategy(config.strategy);
+    another.deviations.assign(shared->result.deviations,
+                              shared->result.deviations + shared->result.count);
+    another.steps = shared->result.steps;
+    if (another.Preemptions() > std::max(kPromising, best_.Preemptions()) ||
+        another.Injections() > std::max(10 * kPromising, best_.Injections()))
+      return;
+    const Trace before = std::exchange(best_, another);
+    if (!TrySurely()) {
+      best_ = before;
+      return;
+    }
+    ShrinkSurely();
+    const auto size = [](const Trace& t) {
+      return std::pair(t.Preemptions() + t.Injections(), t.deviations.size());
+    };
+    if (size(before) <= size(best_)) best_ = before;
   }
 
   const Trace& best() const { return best_; }
@@ -253,6 +301,7 @@ class Shrinker {
     const RunReport report = Run(config);
     runs_++;
     const std::string said = TellingLine(report.out);
+    failed_ = report.failed;
     last_ = report.outcome + " (" + said + ")";
     return report.failed && report.outcome == best_.outcome && said == best_.said &&
            !shared->result.overflow;
@@ -265,6 +314,7 @@ class Shrinker {
   std::uint64_t limit_;  // of a run's steps: the trace's, or a share of it
   std::size_t pairs_ = kPairs;
   std::uint64_t runs_ = 0;
+  bool failed_ = false;  // the last run, in whatever way
   std::string last_;
 };
 
