@@ -24,7 +24,7 @@ void DrawTime(std::uint64_t seed) {
   Sequence sequence(DeriveSeed(seed, kDate));
   run.startOfTime =
       (1600000000 + static_cast<std::int64_t>(sequence.Below(300000000))) * 1000000000;
-  run.result->start = run.result->now = 1 + static_cast<std::int64_t>(sequence.Below(1000000000));
+  run.result->now = 1 + static_cast<std::int64_t>(sequence.Below(1000000000));
 }
 
 void DrawInjections(const RunConfig& c) {

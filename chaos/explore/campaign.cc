@@ -192,7 +192,8 @@ class Runs {
   // It held.
   void Held(const RunRecord& r) {
     longest_ = std::max(longest_, r.steps / static_cast<std::uint64_t>(config_.Grain()));
-    longestTime_ = std::max(longestTime_, r.now - r.start);
+    const auto steps = static_cast<std::int64_t>(r.steps);
+    longestTime_ = std::max(longestTime_, steps * config_.NsPerStep());
   }
 
   // What is known after all runs, "" for nothing special.
@@ -206,17 +207,18 @@ class Runs {
   }
 
  private:
-  // What a run that ends does not need: 40 times the steps of the longest; and since some wait for a time, spinning,
-  // and a step takes 20 ns in one run and 2,000 in another, as many as take four times its time, or four times five
-  // of the scheduler's time slices.
+  // What a run that ends does not need: 40 times the steps of the longest. And since some spin until a time, and a
+  // step takes 20 ns in one run and 2,000 in another, as many more as take four times the longest's time, or four
+  // times five of the scheduler's time slices, but no more than the first run gets.
   std::uint64_t Limit() const {
+    constexpr std::uint64_t kFirst = 20'000'000;
     constexpr std::int64_t kSlices = 50'000'000;
     if (task_.limit != 0) return task_.limit;
     const auto grain = static_cast<std::uint64_t>(config_.Grain());
-    if (longest_ == 0) return 20'000'000 * grain;
+    if (longest_ == 0) return kFirst * grain;
+    const std::uint64_t steps = std::max<std::uint64_t>(500'000, 40 * longest_) * grain;
     const std::int64_t waits = 4 * std::max(longestTime_, kSlices) / config_.NsPerStep();
-    return std::max<std::uint64_t>(500'000, 40 * longest_) * grain +
-           static_cast<std::uint64_t>(waits);
+    return std::max(steps, std::min(steps + static_cast<std::uint64_t>(waits), kFirst * grain));
   }
 
   // What a run's changes of priority are drawn among.
@@ -245,7 +247,7 @@ class Runs {
   std::vector<Deviation> prefix_;
   RunConfig config_;
   std::uint64_t longest_ = 0;  // steps of a run, those of a finer grain fewer
-  std::int64_t longestTime_ = 0;  // virtual ns of a run
+  std::int64_t longestTime_ = 0;  // virtual ns of a run, but for leaps
   // Averages of what a run has.
   std::uint64_t contended_ = 1000;
   std::uint64_t accesses_ = 1000 * kAccesses;

@@ -19,6 +19,7 @@ constexpr std::size_t kFrames = 12;
 // From here on this thread is one that the runtime does not know, which may use the C++ library.
 void LeaveTheRuntime() {
   runtime::explore::gort_explorer = nullptr;
+  runtime::explore::gort_explore_locks = false;
   runtime::explore::gort_explore_budget = INT64_MAX;
   runtime::setg(nullptr);
   runtime::setstackguard(0);

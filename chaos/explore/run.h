@@ -70,7 +70,7 @@ struct RunRecord {
   std::uint64_t switches;
   std::uint64_t decisions;  // times that there was a choice
   std::uint64_t hash;  // of all decisions and what was to be decided
-  std::int64_t start, now;  // virtual ns
+  std::int64_t now;  // virtual ns
   std::uint32_t threads;
   std::uint32_t missed;  // replay: deviations that did not fit
   std::uint32_t count;  // of deviations
