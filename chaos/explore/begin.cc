@@ -1,5 +1,6 @@
 // How a run begins, and how a thread comes into it.
 #include <iterator>
+#include <span>
 
 #include "chaos/explore/deviations.h"
 #include "chaos/explore/events.h"
@@ -39,11 +40,17 @@ void ChooseStrategy(const RunConfig& c) {
   const std::uint64_t seed = DeriveSeed(c.seed, kStrategy);
   run.rule = MakeRule(c.strategy, seed);
   run.focuses = !c.replay && (c.Focuses() || c.strategy.where == StrategyChoice::kPoints);
-  run.strategy = c.replay ? nullptr : MakeStrategy(c.strategy, seed, c.k, run.focuses);
-  run.sites = c.replay ? kNoSites : run.strategy->Sites();
-  run.patience = c.replay ? kNever : run.strategy->Patience();
   runtime::explore::gort_explore_sitefactor =
       static_cast<std::uint32_t>(Sequence(DeriveSeed(c.seed, kSites)).Next()) | 1;
+  std::uint32_t hashes[kGivenSites];
+  int given = 0;
+  for (const std::uint64_t site : c.sites)
+    if (site != 0) hashes[given++] = runtime::explore::SiteHash(site);
+  run.strategy = c.replay ? nullptr
+                          : MakeStrategy(c.strategy, seed, c.k, run.focuses,
+                                         std::span(hashes, static_cast<std::size_t>(given)));
+  run.sites = c.replay ? kNoSites : run.strategy->Sites();
+  run.patience = c.replay ? kNever : run.strategy->Patience();
 }
 
 }  // namespace

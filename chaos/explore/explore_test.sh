@@ -80,6 +80,12 @@ expect 0 "panic: toy: the bug has come up" "$tool" replay shown.trace -v
 expect 0 '"same":3' "$tool" replay shown.trace --times 3 --json
 expect 0 '"preemptions":' "$tool" shrink shown.trace --json
 
+# Where a failure rests on how many preemptions there are, another run with few is found.
+expect 1 "panic: toy: the bug has come up" "$tool" explore "$toys" --runs 3000 --strategy random --trace often.trace -- often
+expect 0 "the trace is in often.small" "$tool" shrink often.trace --for 60s --output often.small
+[ "$(grep -c '^p ' often.small)" -le 1 ] || { echo "FAIL: more than one preemption is left"; failed=1; }
+expect 0 "5 of 5 times the same failure" "$tool" replay often.small --times 5
+
 # A terminal that changes its size, or is stopped, is none of a run's business.
 setsid "$tool" explore "$toys" --runs 600 --trace window.trace -- both >window 2>&1 &
 group=$!

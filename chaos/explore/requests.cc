@@ -145,7 +145,7 @@ bool Postpones() {
   return true;
 }
 
-void Step(Request* r) {
+void Step() {
   if (run.fuel == 0) {
     run.fuel = runtime::explore::kFuel;
     Account(kSpentFuel);
@@ -155,7 +155,7 @@ void Step(Request* r) {
     return;
   }
   if (std::exchange(runtime::explore::gort_explore_arrived, false))
-    AfterSteps(runtime::explore::SiteHash(static_cast<std::uintptr_t>(r->a)));
+    AfterSteps(runtime::explore::SiteHash(run.site));
   else
     AfterSteps();
 }
@@ -233,7 +233,7 @@ void Answer(Request* r) {
     case Kind::kCas:
     case Kind::kRead:
     case Kind::kWrite:
-      return Step(r);
+      return Step();
     case Kind::kYield:
     case Kind::kPause:
       return Yield();
@@ -290,6 +290,12 @@ bool EndsStretch(Kind kind) {
          kind != Kind::kLocked && kind != Kind::kUnlocked;
 }
 
+// The place at which this is a step, or a visit of a point; 0: neither.
+std::uint64_t SiteOf(const Request& r) {
+  if (r.kind == Kind::kPoint) return kPointSite | static_cast<std::uint64_t>(r.b);
+  return r.kind <= Kind::kWrite ? static_cast<std::uint64_t>(r.a) : 0;
+}
+
 }  // namespace
 
 void Explore(Request* r) {
@@ -303,6 +309,7 @@ void Explore(Request* r) {
     Self().tid = ThreadId();
   } else {
     Settle();
+    run.site = SiteOf(*r);
     Self().v.fp = caller;
     Self().v.g = runtime::getg();
     if (EndsStretch(r->kind)) run.fuel = runtime::explore::kFuel;

@@ -24,6 +24,7 @@ inline constexpr int kIdleSeen = 90;  // a goroutine waits while a P is idle (id
 inline constexpr int kLateSeen = 91;  // a timer will be late (idle.h)
 
 inline constexpr std::size_t kMaxPoints = 512;
+inline constexpr std::size_t kGivenSites = 2;
 // How many times as many steps a run has if ordinary accesses of memory are steps too, about.
 inline constexpr std::int64_t kAccesses = 4;
 
@@ -41,6 +42,8 @@ struct RunConfig {
   bool choices = false;
   // Points, a bit each, at which alone a strategy may ask for a switch; none: everywhere.
   std::uint64_t focus[kMaxPoints / 64] = {};
+  // The strategy sites: these (RunRecord::sites), all points or none of them, instead of drawn ones; 0: none.
+  std::uint64_t sites[kGivenSites] = {};
   const Deviation* deviations = nullptr;
   std::size_t count = 0;
 
@@ -62,6 +65,8 @@ struct Choice {
   bool preemption;
 };
 inline constexpr std::size_t kMaxChoices = 1 << 17;
+inline constexpr std::size_t kSitesKept = 256;
+inline constexpr std::uint64_t kPointSite = 1ull << 63;
 
 struct RunRecord {
   std::uint64_t steps;
@@ -75,6 +80,7 @@ struct RunRecord {
   std::uint32_t missed;  // replay: deviations that did not fit
   std::uint32_t count;  // of deviations
   bool overflow;  // there were more
+  std::uint32_t preemptionsAtSites;  // of which the last kSitesKept are in sites
   char outcome
       [16];  // how the explorer has ended it: deadlock, livelock, idle, late, broken; "" if it has not
   char diverged[256];  // where and how a replay left its trace, "" if it did not
@@ -83,6 +89,8 @@ struct RunRecord {
   // What follows is not cleared between runs.
   Deviation deviations[kMaxDeviations];
   Choice choices[kMaxChoices];
+  // Of preemptions, number n at n % kSitesKept: what the step was called from, or kPointSite and the point.
+  std::uint64_t sites[kSitesKept];
 };
 
 // Makes the calling thread, the only one of the process, the first explored thread of a run.

@@ -52,6 +52,7 @@ struct RunState {
   Thread threads[kMaxThreads];
   int threadCount;
   int current;  // who has the turn
+  std::uint64_t site;  // at which it is (RunRecord::sites); 0: at none
   int ending;  // tid of a thread that has given up the turn for good and is perhaps still there; 0: none
   std::uint64_t turnNumber;
   std::uint64_t waitNumber;

@@ -184,6 +184,30 @@ TEST_CASE(
   CHECK(points.mask < 1 << 5);
 }
 
+TEST_CASE("sites can be given") {
+  constexpr std::uint32_t kOne = 0x1234, kOther = 0x1d3c;
+  const std::uint32_t given[] = {kOne, kOther};
+  Strategy* sites = MakeStrategy({StrategyChoice::kSites, 0}, 1, 0, false, given);
+  const SiteChoice choice = sites->Sites();
+  CHECK(choice.Has(kOne));
+  CHECK(choice.Has(kOther));
+  CHECK_FALSE(choice.Has(kOne ^ 1));
+  CHECK(sites->Patience() == INT64_MAX);
+  bool there = false, elsewhere = false;
+  // It cannot tell 0x1d34 from them before it is asked.
+  CHECK(choice.Has(0x1d34));
+  for (int visit = 0; visit < 4096; visit++) {
+    there |= sites->Arrived(kOther);
+    elsewhere |= sites->Arrived(0x1d34);
+  }
+  CHECK(there);
+  CHECK_FALSE(elsewhere);
+  const SiteChoice one =
+      MakeStrategy({StrategyChoice::kSites, 0}, 1, 0, false, std::span(given, 1))->Sites();
+  CHECK(one.mask == 0xffff);
+  CHECK(one.site == kOne);
+}
+
 TEST_CASE("rotation stays, but for a wait, a yield, and fairness") {
   Rotation rule;
   CHECK(rule.Default(Among({0, 1}, 0, Reason::kStep)) == 0);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <span>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -20,6 +22,8 @@ constexpr std::size_t kPairsOfOthers = 10;
 // More than that, and it is worth while to look for another run that fails in the same way.
 constexpr int kFewPreemptions = 3;
 constexpr int kFewInjections = 10;
+// With so few, so many seconds more for one with even less.
+constexpr double kForLess = 3;
 // Another one that has more of them at first, and more than what there is, does not become as small as that.
 constexpr int kPromising = 15;
 // Share of the time for the trace that was given, before that.
@@ -31,8 +35,9 @@ constexpr std::uint64_t kPatience = 8;
 constexpr std::uint64_t kPatient = 250'000;
 
 // By which strategy the next run is made when another one is looked for that fails in the same way: each has
-// its turn in a quarter of them; half go to the one by which the failure was found, if its runs can be short, and
-// the rest to the one by which most have failed, in whatever way.
+// its turn in a quarter of them; a quarter goes to the one by which the failure was found, if its runs can be short,
+// one to preemptions at the sites at which the trace has them, and one to that by which most have failed, in whatever
+// way.
 class Turns {
  public:
   explicit Turns(const Trace& first) {
@@ -51,24 +56,32 @@ class Turns {
           Choice{Choice::kPct, 3, where}, Choice{Choice::kSites, 0}, Choice{Choice::kPct, 4},
           Choice{Choice::kPct, 2, Choice::kPoints}, Choice{Choice::kPct, 2, where}})
       turns_.push_back({choice});
+    turns_.push_back({Choice{Choice::kSites, 0, where}, /*sites=*/true});
+    sites_ = turns_.size() - 1;
+    given_ = sites_;
+    if (!known || (given.kind != Choice::kPct && given.kind != Choice::kSites)) return;
     given_ = turns_.size();
-    if (known && (given.kind == Choice::kPct || given.kind == Choice::kSites))
-      turns_.push_back({given});
+    turns_.push_back({given});
   }
 
-  // The strategy of run i, and what goes with it.
-  void Next(std::uint64_t i, RunConfig* config) {
-    const std::uint64_t quarter = i / 4;
-    now_ = quarter % turns_.size();
-    if (i % 4 != 0 && i % 4 != 3 && given_ < turns_.size())
-      now_ = given_;
-    else if (i % 4 != 0)
-      now_ = static_cast<std::size_t>(
-          std::max_element(turns_.begin(), turns_.end(),
-                           [](const Turn& a, const Turn& b) { return a.Promise() < b.Promise(); }) -
-          turns_.begin());
+  // The strategy of run i, and what goes with it. sites: of the trace's preemptions.
+  void Next(std::uint64_t i, std::span<const std::uint64_t> sites, RunConfig* config) {
+    const auto promising =
+        std::max_element(turns_.begin(), turns_.end(),
+                         [](const Turn& a, const Turn& b) { return a.Promise() < b.Promise(); });
+    const std::size_t quarters[] = {i / 4 % turns_.size(), given_, sites_,
+                                    static_cast<std::size_t>(promising - turns_.begin())};
+    now_ = quarters[i % 4];
     config->strategy = turns_[now_].choice;
     config->k = static_cast<std::uint64_t>(places_[config->strategy.where]);
+    if (!turns_[now_].sites || sites.empty()) return;
+    const auto draw = [&] { return sites[dice_.Below(sites.size())]; };
+    const auto isPoint = [](std::uint64_t site) { return (site & kPointSite) != 0; };
+    std::uint64_t one = draw(), other = draw();
+    if (dice_.Roll(0.5) || isPoint(other) != isPoint(one)) other = one;
+    config->sites[0] = one;
+    config->sites[1] = other;
+    if (isPoint(one)) config->strategy.where = StrategyChoice::kPoints;
   }
 
   // What has become of it.
@@ -87,14 +100,17 @@ class Turns {
 
   struct Turn {
     StrategyChoice choice;
+    bool sites = false;  // some of the trace's, not drawn ones
     double runs = 0, failures = 0;
     // One that was hardly tried is worth a try.
     double Promise() const { return (failures + 1) / (runs + 200); }
   };
 
   std::vector<Turn> turns_;
-  std::size_t given_;  // turns_.size(): it is none of those that make few preemptions
+  std::size_t given_;  // sites_: it is none of those that make few preemptions
+  std::size_t sites_;
   std::size_t now_ = 0;
+  Sequence dice_{1};
   // What a run by pct could be interrupted at, on the average, by StrategyChoice::Where.
   std::int64_t places_[3] = {1000, 100, 10'000};
 };
@@ -132,12 +148,14 @@ class Shrinker {
     const RunRecord& r = shared->result;
     best_.deviations.assign(r.deviations, r.deviations + r.count);
     best_.steps = r.steps;
+    sites_.assign(r.sites, r.sites + std::min<std::size_t>(r.preemptionsAtSites, kSitesKept));
     return true;
   }
 
-  bool IsSmall() const {
-    return best_.Preemptions() <= kFewPreemptions && best_.Injections() <= kFewInjections;
+  static bool IsSmall(const Trace& t) {
+    return t.Preemptions() <= kFewPreemptions && t.Injections() <= kFewInjections;
   }
+  bool IsMinimal() const { return best_.Preemptions() + best_.Injections() <= 1; }
   bool TimeIsUp() const { return Clock::now() >= std::min(pause_, end_); }
 
   // Takes out deviations of which `which` is true. True if any could be spared.
@@ -216,10 +234,13 @@ class Shrinker {
     Turns turns(first);
     pause_ = end_;
     pairs_ = kPairsOfOthers;
-    for (std::uint64_t i = 0; !TimeIsUp() && !IsSmall(); i++) {
+    bool small = false;
+    for (std::uint64_t i = 0; !TimeIsUp() && !IsMinimal(); i++) {
+      if (!small && IsSmall(best_)) pause_ = std::min(pause_, In(kForLess));
+      small = IsSmall(best_);
       RunConfig config;
       config.seed = first.seed + i;
-      turns.Next(i, &config);
+      turns.Next(i, sites_, &config);
       config.inject = first.Injections() > 0 ? kInject : 0;
       progress_("shrink: " + std::to_string(runs_) + " runs, " +
                 std::to_string(best_.Preemptions()) + " preemptions and " +
@@ -250,7 +271,7 @@ class Shrinker {
     }
     ShrinkSurely();
     const auto size = [](const Trace& t) {
-      return std::pair(t.Preemptions() + t.Injections(), t.deviations.size());
+      return std::tuple(!IsSmall(t), t.Preemptions() + t.Injections(), t.deviations.size());
     };
     if (size(before) <= size(best_)) best_ = before;
   }
@@ -311,6 +332,7 @@ class Shrinker {
   Clock::time_point pause_;  // of the trace that was given
   const std::function<void(const std::string&)>& progress_;
   Trace best_;
+  std::vector<std::uint64_t> sites_;  // of preemptions of the last run of deviations that failed
   std::uint64_t limit_;  // of a run's steps: the trace's, or a share of it
   std::size_t pairs_ = kPairs;
   std::uint64_t runs_ = 0;

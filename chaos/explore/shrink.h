@@ -19,8 +19,8 @@ struct ShrinkResult {
 // Takes deviations out as long as the program still fails in the same way (outcome and telling line):
 // first injections, then leaps of time, then preemptions, then the other choices; in halves, quarters
 // and so on down to one by one, in the end two by two, until none can be spared or a share of the time is
-// up. If more than a few preemptions or injections are left then, looks for another run, of another seed,
-// that fails in the same way with less.
+// up. Then it looks for another run, of another seed, that fails in the same way with less: above all where the
+// trace has its preemptions; for some seconds, or all the time if more than a few are left.
 ShrinkResult ShrinkTrace(const Trace& trace, double seconds,
                          const std::function<void(const std::string&)>& progress);
 

@@ -143,7 +143,8 @@ class Pct : public Drawn {
 
 class AtSites : public Drawn {
  public:
-  AtSites(std::uint64_t seed, bool points) : Drawn(seed), priorities_(PrioritiesSeed(seed)) {
+  AtSites(std::uint64_t seed, bool points, std::span<const std::uint32_t> given)
+      : Drawn(seed), priorities_(PrioritiesSeed(seed)) {
     // A program comes to some thousand sites, or to some dozen points.
     const std::uint64_t bits = points ? sequence_.Below(6) : 3 + sequence_.Below(8);
     sites_.mask = (1u << bits) - 1;
@@ -151,6 +152,12 @@ class AtSites : public Drawn {
     between_ = sequence_.Roll(0.5)
                    ? 0
                    : static_cast<double>((points ? 4ull : 64ull) << sequence_.Below(10));
+    if (given.empty()) return;
+    given_[0] = given.front();
+    given_[1] = given.back();
+    sites_.mask = 0xffff & ~(given_[0] ^ given_[1]);
+    sites_.site = given_[0] & sites_.mask;
+    between_ = 0;
   }
 
   void Created(int thread) override { priorities_.Created(thread); }
@@ -158,6 +165,7 @@ class AtSites : public Drawn {
   SiteChoice Sites() override { return sites_; }
 
   bool Arrived(std::uint32_t hash) override {
+    if (given_[0] != kDrawn && hash != given_[0] && hash != given_[1]) return false;
     std::int64_t& left = left_[hash % std::size(left_)];
     // The mean is drawn too, from 1 to 256: the first visit is as likely meant as a late one.
     if (left == 0) left = sequence_.Wait(static_cast<double>(1ull << 2 * sequence_.Below(5)));
@@ -178,9 +186,11 @@ class AtSites : public Drawn {
 
  private:
   static constexpr double kAgain = 4096;
+  static constexpr std::uint32_t kDrawn = ~std::uint32_t(0);
 
   Priorities priorities_;
   SiteChoice sites_;
+  std::uint32_t given_[2] = {kDrawn, kDrawn};  // the hashes, if they were given
   double between_;  // mean of the steps between two other changes; 0: there are none
   std::int64_t left_[4096] = {};  // by hash: visits until the next change; 0: not drawn yet
 };
@@ -318,7 +328,7 @@ StrategyChoice ForRun(const StrategyChoice& choice, std::uint64_t run) {
 }
 
 Strategy* MakeStrategy(const StrategyChoice& choice, std::uint64_t seed, std::uint64_t k,
-                       bool points) {
+                       bool points, std::span<const std::uint32_t> sites) {
   switch (choice.kind) {
     case StrategyChoice::kRandom:
       return Make<Random>(seed);
@@ -329,7 +339,7 @@ Strategy* MakeStrategy(const StrategyChoice& choice, std::uint64_t seed, std::ui
     case StrategyChoice::kStarve:
       return Make<Starve>(seed);
     case StrategyChoice::kSites:
-      return Make<AtSites>(seed, points);
+      return Make<AtSites>(seed, points, sites);
     case StrategyChoice::kDefault:
     case StrategyChoice::kMix:
     case StrategyChoice::kBounded:

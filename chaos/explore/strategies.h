@@ -23,6 +23,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,9 +49,10 @@ std::string ShowStrategy(const StrategyChoice& choice);
 StrategyChoice ForRun(const StrategyChoice& choice, std::uint64_t run);
 
 // Makes the strategy for one run, in static storage: one at a time. k: the contended steps that runs
-// of this program have. points: it is asked at named points.
+// of this program have. points: it is asked at named points. sites: hashes of those that kSites takes, instead of
+// drawn ones; at most two.
 Strategy* MakeStrategy(const StrategyChoice& choice, std::uint64_t seed, std::uint64_t k,
-                       bool points = false);
+                       bool points = false, std::span<const std::uint32_t> sites = {});
 // Makes the rule from which a run of this strategy deviates least, likewise: for pct and sites, their priorities.
 Rule* MakeRule(const StrategyChoice& choice, std::uint64_t seed);
 

@@ -7,6 +7,7 @@
 //   relay    depth 3: one goroutine has to stop in a stretch of 100 steps, and then the other one, too
 //   plain    depth 2, in ordinary memory: one goroutine's adding comes between another one's load and store
 //   rare     as plain, but once only, in the middle of 3,000 steps
+//   often    depth 2: one goroutine has to come between another one's steps 1, 65, 129 or so times, no other number
 //   outlived depth 1: as order, but the program does not wait for the one that comes late
 //   loop     no bug: one goroutine reads an ordinary word, without any step, until the other one has set it
 //   endless  a loop without any step that does not end
@@ -144,6 +145,34 @@ void rare() {
   if (counter != 2) found();
 }
 
+void often() {
+  constexpr int kTimes = 200;
+  auto done = make_chan<int>(2);
+  go([=] {
+    meet();
+    for (std::uint32_t i = 1; i <= kTimes; i++) {
+      steps(4);
+      x.Store(i);
+      steps(4);
+      x.Store(0);
+    }
+    done.send(0);
+  });
+  go([=] {
+    meet();
+    std::uint32_t times = 0, last = 0;
+    for (int i = 0; i < 10 * kTimes; i++) {
+      const std::uint32_t now = x.Load();
+      if (now != 0 && now != last) times++;
+      if (now != 0) last = now;
+    }
+    done.send(0);
+    if (times % 64 == 1) found();
+  });
+  done.recv();
+  done.recv();
+}
+
 // No step as the explorer counts them: std::atomic is the program's own.
 std::atomic<int> go_on;
 
@@ -240,6 +269,7 @@ int main(int argc, char** argv) {
     if (std::strcmp(which, "relay") == 0) relay();
     if (std::strcmp(which, "plain") == 0) plain();
     if (std::strcmp(which, "rare") == 0) rare();
+    if (std::strcmp(which, "often") == 0) often();
     if (std::strcmp(which, "outlived") == 0) outlived();
     if (std::strcmp(which, "loop") == 0) loop();
     if (std::strcmp(which, "endless") == 0) endless();

@@ -172,6 +172,8 @@ void Decide(Reason reason) {
     EventSwitch(next, reason != Reason::kWait);
     Self().preempted = preemption;
     if (preemption) run.rule->Preempted(run.current);
+    if (preemption && run.site != 0)
+      run.result->sites[run.result->preemptionsAtSites++ % kSitesKept] = run.site;
     if (reason == Reason::kStep) LookForIdle();
   }
   SwitchTo(next, reason);
