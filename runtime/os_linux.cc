@@ -201,20 +201,21 @@ GORT_SIGNALSAFE void rawexit(int code) {
   for (;;) rawsyscall(SYS_exit_group, code);
 }
 
-GORT_SIGNALSAFE void crash() {
-  // The default action of SIGABRT ends the process, whatever handler was set before.
+GORT_SIGNALSAFE GORT_NOSPLIT void killself(std::uint32_t sig) {
   struct {
     void* handler;
     unsigned long flags;
     void* restorer;
     unsigned long mask;
   } sa = {};
-  rawsyscall(SYS_rt_sigaction, SIGABRT, ptrarg(&sa), 0, 8);
-  unsigned long set = 1ul << (SIGABRT - 1);
+  rawsyscall(SYS_rt_sigaction, sig, ptrarg(&sa), 0, 8);
+  unsigned long set = 1ul << (sig - 1);
   rawsyscall(SYS_rt_sigprocmask, SIG_UNBLOCK, ptrarg(&set), 0, 8);
-  rawsyscall(SYS_tgkill, rawsyscall(SYS_getpid), gettid(), SIGABRT);
-  rawexit(2);
+  rawsyscall(SYS_tgkill, rawsyscall(SYS_getpid), rawsyscall(SYS_gettid), sig);
+  for (;;) rawsyscall(SYS_exit_group, 2);
 }
+
+GORT_SIGNALSAFE void crash() { killself(SIGABRT); }
 
 namespace {
 void* mmapped(void* hint, uintptr n, int prot, int flags) {

@@ -32,6 +32,8 @@ void getRandomData(void* p, uintptr n);
 std::int32_t gettid();
 // Writes all of [p, p+n) to fd, giving up on an error.
 void write(int fd, const void* p, uintptr n);
+// Ends the process by that signal's default action, whatever handler there is. Checks no stack.
+[[noreturn]] void killself(std::uint32_t sig);
 [[noreturn]] void rawexit(int code);  // exit_group
 [[noreturn]] void crash();            // ends the process with SIGABRT and a core, if allowed
 

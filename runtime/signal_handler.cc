@@ -273,8 +273,16 @@ void badsignal(std::uint32_t sig, const sigctxt& c) {
   setsig(sig, reinterpret_cast<uintptr>(&gort_sigtramp));
 }
 
+// The signal stack's g becomes the current one. A request for preemption can come to a thread at any time, and puts
+// its limit in force again: from here on a stack check knows what stack this is.
+GORT_INLINE void adoptgsignal(g* gp) {
+  g* gsignal = gp->m->gsignal;
+  setg(gsignal);
+  setstackguard(gsignal->stackguard0);
+}
+
 // Hands the signal to the handler that was there before the runtime's, if it is not ours.
-GORT_INLINE bool sigfwdgo(std::uint32_t sig, const sigctxt& c) {
+GORT_INLINE bool sigfwdgo(std::uint32_t sig, const sigctxt& c, g* gp) {
   if (sig >= nsig) return false;
   uintptr fn = fwdSig[sig].Load();
   std::uint16_t flags = sigtable[sig].flags;
@@ -282,6 +290,7 @@ GORT_INLINE bool sigfwdgo(std::uint32_t sig, const sigctxt& c) {
     // It was on its way when it was taken off.
     if (fn == sig_ign || (fn == sig_dfl && (flags & sigIgn) != 0)) return true;
     if (fn == sig_dfl) {
+      if (gp != nullptr) adoptgsignal(gp);
       setsig(sig, sig_dfl);
       dieFromSignal(sig);
     }
@@ -289,7 +298,7 @@ GORT_INLINE bool sigfwdgo(std::uint32_t sig, const sigctxt& c) {
     if (fn == sig_dfl) return false;
     // A fault of goroutine code is ours, one of other threads was theirs before we came.
     if ((c.sigFromUser() || (flags & sigPanic) == 0) && sig != SIGPIPE) return false;
-    if (getg() != nullptr) return false;
+    if (gp != nullptr) return false;
     if (fn == sig_ign) return true;
   }
   gort_sigfwd(reinterpret_cast<void (*)(int, siginfo_t*, void*)>(fn), static_cast<int>(sig), c.info,
@@ -298,8 +307,9 @@ GORT_INLINE bool sigfwdgo(std::uint32_t sig, const sigctxt& c) {
 }
 
 // A goroutine that has no M has no stack for signals either. Go's handler would come here again by its own
-// fault, until the system ends the process without a word.
-[[noreturn]] GORT_NOINLINE void dieWithoutM(std::uint32_t sig, const sigctxt& c) {
+// fault, until the system ends the process without a word. Nothing here may check the stack: a request for
+// preemption may come, and there is no g for it.
+[[noreturn]] GORT_NOINLINE GORT_NOSPLIT void dieWithoutM(std::uint32_t sig, const sigctxt& c) {
   char text[] = "fatal: signal 00 in a goroutine without an M, pc=0x0000000000000000\n";
   constexpr uintptr kSignal = 14, kEnd = sizeof text - 2;
   text[kSignal] = static_cast<char>('0' + sig / 10 % 10);
@@ -307,8 +317,7 @@ GORT_INLINE bool sigfwdgo(std::uint32_t sig, const sigctxt& c) {
   uintptr pc = c.sigpc();
   for (uintptr i = 1; i <= 16; i++, pc >>= 4) text[kEnd - i] = "0123456789abcdef"[pc & 15];
   rawsyscall(SYS_write, 2, reinterpret_cast<long>(text), static_cast<long>(sizeof text - 1));
-  setsig(sig, sig_dfl);
-  dieFromSignal(sig);
+  killself(sig);
 }
 
 }  // namespace
@@ -320,7 +329,7 @@ extern "C" GORT_NOSPLIT void gort_sigtrampgo(int signo, siginfo_t* info, void* c
   explore::leavestep(c.ctx->uc_mcontext.gregs);
   g* gp = getg();
   if (GORT_UNLIKELY(gp != nullptr && gp->m == nullptr)) dieWithoutM(sig, c);
-  if (lookedAgain(sig, c, gp) || sigfwdgo(sig, c)) return;
+  if (lookedAgain(sig, c, gp) || sigfwdgo(sig, c, gp)) return;
   if (gp == nullptr) {
     if (sig == SIGPROF) {
       if (validSIGPROF(nullptr, c.sigcode())) sigprofNonGoPC(c.sigpc());
@@ -330,9 +339,7 @@ extern "C" GORT_NOSPLIT void gort_sigtrampgo(int signo, siginfo_t* info, void* c
     badsignal(sig, c);
     return;
   }
-  g* gsignal = gp->m->gsignal;
-  setg(gsignal);
-  setstackguard(gsignal->stackguard0);
+  adoptgsignal(gp);
   sighandler(sig, c, gp);
 }
 

@@ -15,6 +15,7 @@
 //   until    no bug: yields for 60 ms, which is 30,000 steps in one run, and three million in another
 //   leaves   ends with a status that the explorer has for itself
 //   lost     a fault in a goroutine that has lost its M
+//   wanted   the same, while another goroutine asks that it be preempted, all the time
 //   instep   no bug: one goroutine sets a word, clears it and yields, until another, which yields as well,
 //            has seen it set
 //   held     no bug at all
@@ -210,6 +211,17 @@ void lost() {
   __builtin_trap();
 }
 
+void wanted() {
+  runtime::LockOSThread();
+  runtime::atomic::Uintptr* limit = runtime::getg()->m->stackguardslot.Load();
+  go([=] {
+    meet();
+    for (;;) limit->StoreRelaxed(runtime::stackPreempt);
+  });
+  meet();
+  lost();
+}
+
 void instep() {
   auto done = make_chan<int>(2);
   go([=] {
@@ -281,5 +293,6 @@ int main(int argc, char** argv) {
     if (std::strcmp(which, "alone") == 0) steps(1000000);
     if (std::strcmp(which, "both") == 0) both();
     if (std::strcmp(which, "lost") == 0) lost();
+    if (std::strcmp(which, "wanted") == 0) wanted();
   });
 }
