@@ -54,6 +54,7 @@ enum class Kind : std::uint8_t {
   kWalltime,  // result: ns since 1970
   kRandom,  // addr: where to, a: bytes
   kNewThread,  // addr: m; result: the explorer's stack for it. Before the thread is made
+  kNoThread,  // addr: m, whose thread could not be made after all. Before the next step
   kThreadStart,  // in the new thread, on that stack; returns when it has the turn
   kThreadExit,  // the calling thread runs no more of the runtime
   kSignalThread,  // addr: m, a: signal
@@ -149,6 +150,11 @@ template <class M>
 GORT_INLINE void announce(M* mp) {
   mp->explorestack = on() ? reinterpret_cast<void*>(ask(Kind::kNewThread, mp)) : nullptr;
 }
+// It could not be made.
+template <class M>
+GORT_INLINE void retract(M* mp) {
+  if (on()) ask(Kind::kNoThread, mp);
+}
 // The first and the last that this thread does.
 template <class M>
 GORT_INLINE void enter(M* mp) {
@@ -172,6 +178,8 @@ constexpr T capacity(T usual, T) {
 }
 template <class M>
 GORT_INLINE void announce(M*) {}
+template <class M>
+GORT_INLINE void retract(M*) {}
 template <class M>
 GORT_INLINE void enter(M*) {}
 GORT_INLINE void leave() {}

@@ -83,6 +83,7 @@ GORT_NO_STEPS int makethread(m* mp) {
   int err = pthread_create(&thread, &attr, threadmain, mp);
   pthread_sigmask(SIG_SETMASK, &old, nullptr);
   pthread_attr_destroy(&attr);
+  if (err != 0) explore::retract(mp);
   return err;
 }
 

@@ -164,6 +164,10 @@ expect 2 "no/such/: No such file or directory" "$tool" explore "$toys" --trace n
 expect 2 "small.trace/: Not a directory" "$tool" explore "$toys" --trace small.trace/up.trace -- update
 expect 2 ". is a folder" "$tool" shrink small.trace --output .
 expect 2 "no/such/: No such file or directory" "$tool" replay small.trace --events no/such/run.events
+# A thread that cannot be made gets no turn.
+expect 1 "exit 2: fatal error: newosproc" "$tool" explore "$toys" --runs 3 --trace crowded.trace -- crowded
+expect 0 "2 of 2 times the same failure" "$tool" replay crowded.trace --times 2
+
 # On a full disk the trace is not lost: it goes to the folder for temporary files, or else to standard error.
 TMPDIR=$PWD expect 1 "/dev/full: cannot be written: No space left on device; the trace is in $PWD/gort-" \
   "$tool" explore "$toys" --runs 2000 --trace /dev/full -- update

@@ -261,6 +261,10 @@ void Answer(Request* r) {
     case Kind::kNewThread:
       r->result = reinterpret_cast<std::int64_t>(NewThread(addr));
       return;
+    case Kind::kNoThread:
+      if (const int thread = ThreadOfM(addr); thread >= 0)
+        run.threads[thread].v.state = ThreadView::kEnded;
+      return;
     case Kind::kSignalThread:
       if (const int thread = ThreadOfM(addr); thread >= 0)
         Interrupt(thread, static_cast<int>(r->a));

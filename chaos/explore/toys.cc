@@ -6,6 +6,7 @@
 //   update   depth 2: in the 60 steps between load and store of a counter come the other one's
 //   relay    depth 3: one goroutine has to stop in a stretch of 100 steps, and then the other one, too
 //   plain    depth 2, in ordinary memory: one goroutine's adding comes between another one's load and store
+//   made     as update, and what lies between is an allocation
 //   rare     as plain, but once only, in the middle of 3,000 steps
 //   often    depth 2: one goroutine has to come between another one's steps 1, 65, 129 or so times, no other number
 //   outlived depth 1: as order, but the program does not wait for the one that comes late
@@ -18,12 +19,22 @@
 //   wanted   the same, while another goroutine asks that it be preempted, all the time
 //   instep   no bug: one goroutine sets a word, clears it and yields, until another, which yields as well,
 //            has seen it set
+//   crowded  a thread cannot be made
 //   held     no bug at all
 //   alone    no bug: a million steps at which nobody else can go on
 //   both     no bug: a thousand steps each of two goroutines, so that all are scheduling points
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <atomic>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 
 #include "runtime/go.h"
 #include "runtime/stubs.h"
@@ -74,6 +85,23 @@ void update() {
       steps(40);
       const std::uint32_t v = x.Load();
       steps(60);
+      x.Store(v + 1);
+      steps(40);
+      done.send(0);
+    });
+  done.recv();
+  done.recv();
+  if (x.Load() != 2) found();
+}
+
+void made() {
+  auto done = make_chan<int>(2);
+  for (int i = 0; i < 2; i++)
+    go([=] {
+      meet();
+      steps(40);
+      const std::uint32_t v = x.Load();
+      make_chan<int>(1);
       x.Store(v + 1);
       steps(40);
       done.send(0);
@@ -206,7 +234,7 @@ void until() {
 void leaves() { std::_Exit(88); }
 
 // As a goroutine that two Ms run.
-void lost() {
+[[gnu::noinline]] void lost() {
   runtime::getg()->m = nullptr;
   __builtin_trap();
 }
@@ -220,6 +248,27 @@ void wanted() {
   });
   meet();
   lost();
+}
+
+// The kernel refuses to make one.
+void crowded() {
+  sock_filter refuse[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 1, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  const sock_fprog program = {std::size(refuse), refuse};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+      ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) != 0)
+    panic("toy: seccomp");
+  for (int i = 0; i < 4; i++)
+    go([] {
+      runtime::LockOSThread();
+      meet();
+    });
+  meet();
 }
 
 void instep() {
@@ -278,6 +327,7 @@ int main(int argc, char** argv) {
     if (std::strcmp(which, "order") == 0) order(40, 40);
     if (std::strcmp(which, "patience") == 0) order(400, 0);
     if (std::strcmp(which, "update") == 0) update();
+    if (std::strcmp(which, "made") == 0) made();
     if (std::strcmp(which, "relay") == 0) relay();
     if (std::strcmp(which, "plain") == 0) plain();
     if (std::strcmp(which, "rare") == 0) rare();
@@ -294,5 +344,6 @@ int main(int argc, char** argv) {
     if (std::strcmp(which, "both") == 0) both();
     if (std::strcmp(which, "lost") == 0) lost();
     if (std::strcmp(which, "wanted") == 0) wanted();
+    if (std::strcmp(which, "crowded") == 0) crowded();
   });
 }
