@@ -3,7 +3,8 @@
 # most. A bug that a strategy must not find has most 0: chance would have to hold a thread back for
 # hundreds of steps in a row. To relay, fairness lends pct:2 the ordering that it lacks in one of a thousand runs:
 # it gives the turn to a thread that has waited for it for 3,000 steps, wherever the other one is, and with
-# sysmon at work in between the 120 steps of one goroutine take that long.
+# sysmon at work in between the 120 steps of one goroutine take that long. And to update, now and then, those that are
+# asked at points, of which it has none between its load and its store: time goes on there, and wakes somebody.
 set -u
 tool=$PWD/$1
 toys=$PWD/$2
@@ -49,6 +50,24 @@ rare     burst@memory 1000 0  1
 rare     pct:2@memory 3000 0  2
 rare     sites@memory 3000 2 75
 outlived pct:1    100   40  100
+patience starve   100    4   96
+update   starve   200    8  160
+relay    starve   400    4  160
+plain    starve   200    0    0
+plain    starve@memory 200 10 180
+update   bounded:0 500   0    0
+update   bounded:1 9000 10 1500
+relay    bounded:1 1000  0    0
+made     pct:1@points  100 0  2
+made     pct:2@points  400 2 120
+made     burst@points  200 4 120
+made     starve@points 200 2 100
+made     sites@points  200 3 120
+update   pct:2@points  200 0 12
+update   burst@points  200 0  8
+update   sites@points  200 0  6
+update   starve@points 200 0  8
+plain    sites@points  400 0  0
 held     mix      200    0    0
 held     sites@memory 400 0   0
 TABLE
