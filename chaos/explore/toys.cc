@@ -77,14 +77,15 @@ void order(int early, int late) {
   done.recv();
 }
 
-void update() {
+template <class Between>
+void updates(Between between) {
   auto done = make_chan<int>(2);
   for (int i = 0; i < 2; i++)
     go([=] {
       meet();
       steps(40);
       const std::uint32_t v = x.Load();
-      steps(60);
+      between();
       x.Store(v + 1);
       steps(40);
       done.send(0);
@@ -94,21 +95,12 @@ void update() {
   if (x.Load() != 2) found();
 }
 
+void update() {
+  updates([] { steps(60); });
+}
+
 void made() {
-  auto done = make_chan<int>(2);
-  for (int i = 0; i < 2; i++)
-    go([=] {
-      meet();
-      steps(40);
-      const std::uint32_t v = x.Load();
-      make_chan<int>(1);
-      x.Store(v + 1);
-      steps(40);
-      done.send(0);
-    });
-  done.recv();
-  done.recv();
-  if (x.Load() != 2) found();
+  updates([] { make_chan<int>(1); });
 }
 
 // The first goroutine says 1, and 2 if it has an answer by then; the second answers the 1, and must not
