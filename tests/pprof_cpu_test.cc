@@ -1,6 +1,7 @@
 // The CPU profile of a known split of work, as Go's tool reads it.
 #include <time.h>
 
+#include <cmath>
 #include <string>
 
 #include "runtime/cpuprof.h"
@@ -98,8 +99,11 @@ TEST_CASE("labels of a goroutine are on its samples") {
         std::string all = tool("-top -cum -unit=ms -nodefraction=0", file);
         INFO(all << top);
         double l = lineOf(top, "main.outer").cum, a = lineOf(all, "main.outer").cum;
-        CHECK(share(a - l, l) > 65);
-        CHECK(share(a - l, l) < 85);
+        // 400 samples, if the machine is not so busy that its clock misses most; then 4.6 sigma are 10 points.
+        CHECK(a > 1000);
+        double slack = 4.6 * std::sqrt(75 * 25 / (a / 10));
+        CHECK(share(a - l, l) > 75 - slack);
+        CHECK(share(a - l, l) < 75 + slack);
       });
 }
 

@@ -27,7 +27,7 @@ skip > 0 { skip--; print ""; next }
 # Whole lines.
 /^#include "point\.h"/ ||
 /^ *if \(explore::[^)]*\)?\)? .*;$/ ||
-/^ *(if constexpr \(Steps\) )?explore::[a-z]+\(.*;/ ||
+/^ *(if constexpr \(Steps\) |if \([a-z]+ != 0\) )?explore::[a-z]+\(.*;/ ||
 /^ *if \([^;]*\) POINT\([a-z0-9_]+\);$/ ||
 /^ *if \(POINT_FAILS\([a-z0-9_]+\)\) return 0;$/ ||
 /^ *(setworldstopper|setwaiting)\(.*;$/ ||
